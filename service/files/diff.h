@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * diff.h - a unified diff of two texts, by diff(1) in a sandboxed child.
+ *
+ * The texts go in as sealed memfds; the child runs as the worker's user with no capabilities, no new
+ * privileges, rlimits, a seccomp filter and a wall-clock limit, and never sees a live file.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <systemd/sd-event.h>
+
+#include "util/failure.h"
+
+typedef struct Diff Diff;
+
+/* r: 0, EXM_E_LIMIT_EXCEEDED (time, or more than LIMIT_MESSAGE_BYTES of output) or -errno. `text` is
+ * valid UTF-8 (utf8_sanitise), "" if the two are equal, and lives until the callback returns. */
+typedef void (*DiffDone)(int r, Failure *f, const char *text, void *userdata);
+
+/* Labels are "--- <file>" and "+++ <file>", /dev/null for the side whose bytes are NULL.
+ * `uid`/`gid` of the sandbox; `timeout_sec` of wall clock. `done` never runs before this returns.
+ * Returns: 0 and *ret (to cancel with diff_free), or -errno. */
+int diff_start(Diff **ret, sd_event *event, const char *file, const void *old, size_t old_size,
+               const void *new, size_t new_size, uid_t uid, gid_t gid, unsigned timeout_sec,
+               DiffDone done, void *userdata);
+
+/* Kills the child if it still runs; `done` is not called then. NULL is allowed. */
+Diff *diff_free(Diff *diff);
