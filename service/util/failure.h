@@ -4,10 +4,10 @@
  *
  * A function that can fail returns an int:
  *   0           it worked
- *   negative    -errno: ours to mend (out of memory, a broken invariant). Logged once where the call
- *               ends; the caller of the bus gets a plain "internal error", the daemon lives on.
- *   positive    a Condition: something that the caller of the bus can act on. The Failure that was
- *               passed in then says it in one sentence for a person.
+ *   negative    -errno: ours to mend (out of memory, a broken invariant). Logged once where the
+ * call ends; the caller of the bus gets a plain "internal error", the daemon lives on. positive a
+ * Condition: something that the caller of the bus can act on. The Failure that was passed in then
+ * says it in one sentence for a person.
  *
  * A message begins with a stable prefix that programs may cut ("edit 3: ", "/etc/hosts:12:5: ",
  * "nginx.service: ") and never carries file content that the caller could not have read.

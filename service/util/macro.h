@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(f)     __attribute__((cleanup(f)))
-#define _printf_(a, b)   __attribute__((format(printf, a, b)))
-#define _unused_         __attribute__((unused))
-#define _public_         __attribute__((visibility("default")))
-#define ELEMENTSOF(x)    (sizeof(x) / sizeof((x)[0]))
+#define _cleanup_(f)                    __attribute__((cleanup(f)))
+#define _printf_(a, b)                  __attribute__((format(printf, a, b)))
+#define _unused_                        __attribute__((unused))
+#define _public_                        __attribute__((visibility("default")))
+#define ELEMENTSOF(x)                   (sizeof(x) / sizeof((x)[0]))
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define TAKE_PTR(p)                                                                                \
@@ -35,7 +35,8 @@
                 _f;                                                                                \
         })
 
-/* Defines static inline void name_cleanup(type *p) for use with _cleanup_. `free_fn` accepts NULL. */
+/* Defines static inline void name_cleanup(type *p) for use with _cleanup_. `free_fn` accepts NULL.
+ */
 #define DEFINE_CLEANUP(type, free_fn)                                                              \
         static inline void free_fn##_cleanup(type *p)                                              \
         {                                                                                          \
