@@ -25,10 +25,10 @@ typedef TAILQ_HEAD(TaskList, Task) TaskList;
 
 struct TaskPool {
         pthread_mutex_t lock;
-        pthread_cond_t wake;
+        pthread_cond_t wake, drained;
         TaskList queued, finished;
         pthread_t *threads;
-        unsigned n_threads, max_threads, n_idle;
+        unsigned n_threads, max_threads, n_idle, n_busy;
         bool stopping;
         int event_fd;
         sd_event_source *source;
@@ -52,12 +52,15 @@ static void *thread_main(void *userdata)
                         break;
                 task = TAILQ_FIRST(&pool->queued);
                 TAILQ_REMOVE(&pool->queued, task, entry);
+                pool->n_busy++;
                 pthread_mutex_unlock(&pool->lock);
 
                 task->work(task->userdata);
 
                 pthread_mutex_lock(&pool->lock);
                 TAILQ_INSERT_TAIL(&pool->finished, task, entry);
+                pool->n_busy--;
+                pthread_cond_broadcast(&pool->drained);
                 /* Cannot block: the counter would have to reach 2^64 - 1. */
                 while (write(pool->event_fd, &one, sizeof(one)) < 0 && errno == EINTR)
                         ;
@@ -104,6 +107,7 @@ int task_pool_new(TaskPool **ret, sd_event *event, unsigned max_threads)
                 return -ENOMEM;
         pthread_mutex_init(&pool->lock, NULL);
         pthread_cond_init(&pool->wake, NULL);
+        pthread_cond_init(&pool->drained, NULL);
         TAILQ_INIT(&pool->queued);
         TAILQ_INIT(&pool->finished);
         pool->max_threads = max_threads;
@@ -140,11 +144,20 @@ TaskPool *task_pool_free(TaskPool *pool)
         sd_event_source_disable_unref(pool->source);
         if (pool->event_fd >= 0)
                 close(pool->event_fd);
+        pthread_cond_destroy(&pool->drained);
         pthread_cond_destroy(&pool->wake);
         pthread_mutex_destroy(&pool->lock);
         free(pool->threads);
         free(pool);
         return NULL;
+}
+
+void task_pool_drain(TaskPool *pool)
+{
+        pthread_mutex_lock(&pool->lock);
+        while (!TAILQ_EMPTY(&pool->queued) || pool->n_busy > 0)
+                pthread_cond_wait(&pool->drained, &pool->lock);
+        pthread_mutex_unlock(&pool->lock);
 }
 
 /* Signals are the loop's: a thread takes none. Called with the lock held. */

@@ -26,6 +26,10 @@ int task_pool_new(TaskPool **ret, sd_event *event, unsigned max_threads);
 /* Waits for running tasks, drops queued ones after calling their `done`, and frees. */
 TaskPool *task_pool_free(TaskPool *pool);
 
+/* Waits until no task is queued or running (their `done` has yet to run): for the end of the
+ * program. */
+void task_pool_drain(TaskPool *pool);
+
 /* Queues `work`. Returns: 0, or -errno (then neither function is called). */
 int task_run(TaskPool *pool, TaskFn work, TaskFn done, void *userdata);
 

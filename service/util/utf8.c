@@ -149,3 +149,16 @@ char *utf8_escape(const char *s, size_t max_bytes)
         escaped[used] = '\0';
         return escaped;
 }
+
+bool utf8_is_plain(const char *s)
+{
+        size_t size = strlen(s), n;
+        uint32_t c;
+
+        for (; size > 0; s += n, size -= n) {
+                n = decode(s, size, &c);
+                if (n == 0 || is_control(c) || is_deceptive(c))
+                        return false;
+        }
+        return true;
+}

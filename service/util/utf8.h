@@ -27,3 +27,7 @@ bool utf8_is_writable(const char *s);
  * \uNNNN, backslash doubled, the result cut to `max_bytes` with "..." at its end.
  * Returns: a new string, NULL out of memory. */
 char *utf8_escape(const char *s, size_t max_bytes);
+
+/* Returns: true if utf8_escape() would show `s` as it is but for backslashes: valid, no control, no
+ * character that can make a line read as something else. */
+bool utf8_is_plain(const char *s);
