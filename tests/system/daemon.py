@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The service seen from outside: its process, its workers, its journal, the state of /etc."""
+import hashlib
+import json
+import os
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+from bus import Client, GLib, NAME
+
+SERVICE = "exmachina.service"
+AUDIT = "7a1c7d2e1bb44d2f9d5d3f6c0e9a4b51"
+WORKER = "exmachina-worker"
+CONFIGURATION = Path("/etc/exmachina/exmachina.conf.d/90-test.conf")
+
+
+def run(*command, check=True, **keywords):
+    """Returns: what the command has printed."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, **keywords)
+    assert not check or done.returncode == 0, f"{command}: {done.stderr.strip() or done.returncode}"
+    return done.stdout
+
+
+def restart():
+    run("systemctl", "restart", SERVICE)
+
+
+def stop():
+    run("systemctl", "stop", SERVICE)
+
+
+def unique_name(root):
+    return root.bus("GetNameOwner", GLib.Variant("(s)", (NAME,)))
+
+
+def pid(root=None):
+    if root is None:
+        root = Client("root")
+        try:
+            return pid(root)
+        finally:
+            root.close()
+    return root.bus("GetConnectionUnixProcessID", GLib.Variant("(s)", (NAME,)))
+
+
+def children(parent):
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if int(fields[1]) == parent and fields[0] != "Z":
+                found.append(int(entry))
+    return found
+
+
+def program(process):
+    """The name of the program that a process has been started with."""
+    try:
+        return os.path.basename(Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[0].decode())
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def workers(root):
+    return [child for child in children(pid(root)) if program(child) == WORKER]
+
+
+def wait_for(condition, what, timeout=5):
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"{what}: not within {timeout} s")
+
+
+def status_of(process):
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def descriptors(process):
+    """fd → what it is."""
+    found = {}
+    for fd in os.listdir(f"/proc/{process}/fd"):
+        try:
+            found[int(fd)] = os.readlink(f"/proc/{process}/fd/{fd}")
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def memory(process):
+    """Proportional and private bytes."""
+    proportional = private = 0
+    for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            proportional = int(line.split()[1]) * 1024
+        elif line.startswith("Private_"):
+            private += int(line.split()[1]) * 1024
+    return proportional, private
+
+
+# ---------------------------------------------------------------- journal
+
+class Journal:
+    """The records since this was made."""
+
+    def __init__(self):
+        out = run("journalctl", "--quiet", "--lines=1", "--output=json")
+        self.cursor = json.loads(out)["__CURSOR"] if out.strip() else None
+
+    def entries(self, *matches):
+        subprocess.run(["journalctl", "--sync"], check=False, capture_output=True)
+        since = [f"--after-cursor={self.cursor}"] if self.cursor else []
+        out = run("journalctl", "--quiet", "--output=json", "--all", *since, *matches)
+        return [json.loads(line) for line in out.splitlines()]
+
+    def audit(self, **fields):
+        """The audit records with these fields (uid=…, method=…)."""
+        records = self.entries(f"MESSAGE_ID={AUDIT}")
+        wanted = {f"EXMACHINA_{key.upper()}": str(value) for key, value in fields.items()}
+        return [r for r in records if all(r.get(key) == value for key, value in wanted.items())]
+
+    def text(self):
+        return "\n".join(str(entry.get("MESSAGE")) for entry in self.entries())
+
+    def polkit_questions(self):
+        """(user, action and details) of each question that our rules have logged."""
+        marker = "asked "
+        return [str(e["MESSAGE"]).partition(marker)[2] for e in self.entries("_COMM=polkitd")
+                if marker in str(e.get("MESSAGE"))]
+
+
+# ---------------------------------------------------------------- files
+
+def fingerprint(path):
+    """All of a file that a change could lose: kind, mode, owner, ACL and other xattrs, content."""
+    info = os.lstat(path)
+    attributes = ()
+    if not stat.S_ISLNK(info.st_mode):
+        attributes = tuple((name, os.getxattr(path, name)) for name in sorted(os.listxattr(path)))
+    content = b""
+    if stat.S_ISREG(info.st_mode):
+        content = hashlib.sha256(Path(path).read_bytes()).digest()
+    elif stat.S_ISLNK(info.st_mode):
+        content = os.readlink(path).encode()
+    return info.st_mode, info.st_uid, info.st_gid, attributes, content
+
+
+_OUTSIDE = ("/etc/polkit-1/rules.d", "/etc/.pwd.lock")
+
+
+def etc_state():
+    """path → fingerprint of everything in /etc."""
+    state = {}
+    for folder, folders, files in os.walk("/etc"):
+        for name in folders + files:
+            path = os.path.join(folder, name)
+            if path.startswith(_OUTSIDE):
+                continue
+            try:
+                state[path] = fingerprint(path)
+            except FileNotFoundError:
+                pass
+    return state
+
+
+def difference(before, after):
+    changes = [f"{path} is new" for path in after.keys() - before.keys()]
+    changes += [f"{path} is gone" for path in before.keys() - after.keys()]
+    changes += [f"{path} is changed" for path in before.keys() & after.keys()
+                if before[path] != after[path]]
+    return sorted(changes)

@@ -1,0 +1,130 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs test suites in the throwaway machine: one line for each test, "ok NAME" or "FAIL NAME: why".
+
+A test is a function test_*(t) in suites/test_*.py; t is a Case. Beyond what it asserts itself, no test
+may leave a change in /etc, or end the service other than by stopping or restarting it.
+
+usage: run.py [--quick] [--prefix TEXT] [SUITE | SUITE.TEST]...
+"""
+import argparse
+import importlib
+import inspect
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(HERE), str(HERE / "suites")]
+
+import daemon  # noqa: E402
+import polkit  # noqa: E402
+from bus import Client  # noqa: E402
+from case import Case  # noqa: E402
+
+
+class Shared:
+    root = None
+
+
+def find_tests(wanted, quick):
+    """[(name, function)] in the order of the files."""
+    found = []
+    for path in sorted((HERE / "suites").glob("test_*.py")):
+        suite = path.stem[len("test_"):]
+        if wanted and not any(w == suite or w.startswith(suite + ".") for w in wanted):
+            continue
+        module = importlib.import_module(path.stem)
+        for name, function in vars(module).items():
+            if not name.startswith("test_") or not inspect.isfunction(function):
+                continue
+            full = f"{suite}.{name[len('test_'):]}"
+            if wanted and suite not in wanted and full not in wanted:
+                continue
+            if not (quick and getattr(function, "slow", False)):
+                found.append((full, function))
+    return found
+
+
+def why(error):
+    """One line: what, and where in the suite."""
+    place = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if "/suites/" in frame.filename:
+            place = f" [{Path(frame.filename).name}:{frame.lineno}]"
+    text = str(error) if isinstance(error, AssertionError) and str(error) else \
+        f"{type(error).__name__}: {error}"
+    if isinstance(error, AssertionError) and not str(error):
+        text = traceback.extract_tb(error.__traceback__)[-1].line
+    return " ".join(text.split())[:600] + place
+
+
+def crashes():
+    """What systemd says about the end of the service, if it did not end well."""
+    out = daemon.run("systemctl", "show", daemon.SERVICE, "--property=Result,NRestarts")
+    fields = dict(line.split("=", 1) for line in out.split())
+    if fields.get("Result") != "success":
+        daemon.run("systemctl", "reset-failed", daemon.SERVICE)
+        return [f"the service has failed: {fields.get('Result')}"]
+    return []
+
+
+def sanitizer_reports(journal):
+    marks = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "UndefinedBehaviorSanitizer")
+    return [f"sanitizer: {entry['MESSAGE']}" for entry in journal.entries()
+            if any(mark in str(entry.get("MESSAGE")) for mark in marks)][:3]
+
+
+def run_one(shared, function, etc):
+    """Returns: None, or why it failed."""
+    problems = []
+    case = Case(shared)
+    try:
+        function(case)
+    except Exception as error:
+        problems.append(why(error))
+    problems += case.finish()
+    problems += crashes()
+    after = daemon.etc_state()
+    changes = daemon.difference(etc, after)
+    if changes:
+        problems.append("left in /etc: " + ", ".join(changes[:5]))
+        etc.clear()
+        etc.update(after)
+    problems += sanitizer_reports(case.journal)
+    return "; ".join(problems) or None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--prefix", default="")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("wanted", nargs="*")
+    options = parser.parse_args()
+    tests = find_tests(options.wanted, options.quick)
+    if options.list:
+        print("\n".join(name for name, _ in tests))
+        return 0
+    polkit.run_main_loop()
+    shared = Shared()
+    shared.root = Client("root")
+    polkit.Rules(shared.root).clear()
+    etc = daemon.etc_state()
+    failed = 0
+    for name, function in tests:
+        start = time.monotonic()
+        reason = run_one(shared, function, etc)
+        took = time.monotonic() - start
+        failed += reason is not None
+        print(f"FAIL {options.prefix}{name}: {reason}" if reason else
+              f"ok {options.prefix}{name} ({took:.1f} s)", flush=True)
+    subprocess.run(["systemctl", "stop", daemon.SERVICE], check=False)
+    return 1 if failed or not tests else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
