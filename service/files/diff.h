@@ -2,8 +2,10 @@
 /*
  * diff.h - a unified diff of two texts, by diff(1) in a sandboxed child.
  *
- * The texts go in as sealed memfds; the child runs as the worker's user with no capabilities, no new
- * privileges, rlimits, a seccomp filter and a wall-clock limit, and never sees a live file.
+ * The texts go in as sealed memfds; the child (exmachina-diff, worker/sandbox.h) runs as the
+ * worker's user with no capabilities, no new privileges, rlimits, a seccomp filter and a wall-clock
+ * limit, and never sees a live file. What it prints is not trusted: its size is bounded, its bytes
+ * are made valid UTF-8.
  */
 #pragma once
 
@@ -16,16 +18,26 @@
 
 typedef struct Diff Diff;
 
-/* r: 0, EXM_E_LIMIT_EXCEEDED (time, or more than LIMIT_MESSAGE_BYTES of output) or -errno. `text` is
- * valid UTF-8 (utf8_sanitise), "" if the two are equal, and lives until the callback returns. */
+/* How the child is run. Nothing of it is kept after diff_start(). */
+typedef struct DiffConfig {
+        const char *program; /* NULL: EXM_LIBEXECDIR "/exmachina/exmachina-diff" */
+        uid_t uid;           /* of the sandbox */
+        gid_t gid;
+        unsigned timeout_sec; /* wall clock */
+} DiffConfig;
+
+/* r: 0, EXM_E_LIMIT_EXCEEDED (time, or more than LIMIT_MESSAGE_BYTES of output) or -errno. `text`
+ * is valid UTF-8 (utf8_sanitise), "" if the two are equal, NULL on failure, and lives until the
+ * callback returns. */
 typedef void (*DiffDone)(int r, Failure *f, const char *text, void *userdata);
 
-/* Labels are "--- <file>" and "+++ <file>", /dev/null for the side whose bytes are NULL.
- * `uid`/`gid` of the sandbox; `timeout_sec` of wall clock. `done` never runs before this returns.
- * Returns: 0 and *ret (to cancel with diff_free), or -errno. */
-int diff_start(Diff **ret, sd_event *event, const char *file, const void *old, size_t old_size,
-               const void *new, size_t new_size, uid_t uid, gid_t gid, unsigned timeout_sec,
-               DiffDone done, void *userdata);
+/* Labels are "--- <file>" and "+++ <file>", /dev/null for the side whose bytes are NULL; NULL and
+ * an empty text are equal. The texts are copied. `done` never runs before this returns, and may
+ * call diff_free(). Returns: 0 and *ret (to be given to diff_free() also after `done`), or -errno.
+ */
+int diff_start(Diff **ret, sd_event *event, const DiffConfig *config, const char *file,
+               const void *old, size_t old_size, const void *new, size_t new_size, DiffDone done,
+               void *userdata);
 
 /* Kills the child if it still runs; `done` is not called then. NULL is allowed. */
 Diff *diff_free(Diff *diff);

@@ -5,9 +5,9 @@
  * Taken in a thread (every function here may block, none touches shared state). The path is walked
  * with openat2 from "/" one component at a time with no symbolic link on the way; a final symbolic
  * link is followed (at most 8 deep), its target walked by the same rules and required to be inside
- * the roots. Everything is judged on the descriptors that the walk opened, never on a name looked up
- * twice. Only regular files are opened for reading (O_PATH first, then reopened): a FIFO, a device
- * or a directory is refused without being opened.
+ * the roots. Everything is judged on the descriptors that the walk opened, never on a name looked
+ * up twice. Only regular files are opened for reading (O_PATH first, then reopened): a FIFO, a
+ * device or a directory is refused without being opened.
  *
  * Images are immutable once taken and counted with an atomic reference count.
  */
@@ -22,9 +22,9 @@
 #include "util/digest.h"
 #include "util/failure.h"
 
-/* Public: readable by others, no extended ACL, every directory on its canonical path searchable by
- * others. A missing file has the class of its deepest existing directory (searchable by others all
- * the way: public). */
+/* Public: readable by group and others, no extended ACL, every directory on its path, the canonical
+ * one and a link's, searchable by group and others and without an ACL. A missing file has the class
+ * of its deepest existing directory (searchable by others all the way: public). */
 typedef enum FileClass {
         FILE_CLASS_PUBLIC,
         FILE_CLASS_SECRET,
@@ -50,30 +50,32 @@ typedef struct FileXattr {
 } FileXattr;
 
 typedef struct FileImage {
-        unsigned n_ref;     /* atomic */
-        char *path;         /* the name asked for: absolute, normal */
-        char *canonical;    /* the name without links; equals path if there is none */
-        char *link_target;  /* text of the link at `path` itself, NULL if it is not a link */
+        unsigned n_ref;    /* atomic */
+        char *path;        /* the name asked for: absolute, normal */
+        char *canonical;   /* the name without links; equals path if there is none */
+        char *link_target; /* text of the link at `path` itself, NULL if it is not a link */
         FileClass class;
-        bool parents_public; /* every existing directory on the canonical path searchable by others */
+        bool parents_public; /* every existing directory on the way searchable by others */
         FileStamp stamp;
-        mode_t mode;        /* permission bits with set-id and sticky, 0 if missing */
+        mode_t mode; /* permission bits with set-id and sticky, 0 if missing */
         uid_t uid;
         gid_t gid;
         nlink_t n_link;
-        FileXattr *xattrs;  /* sorted by name */
+        FileXattr *xattrs; /* sorted by name */
         size_t n_xattrs;
-        void *content;      /* NULL if missing or not asked for; NUL-terminated beyond `size` */
+        void *content; /* NULL if missing or not asked for; NUL-terminated beyond `size` */
         size_t size;
         char version[DIGEST_HEX_SIZE]; /* SHA-256 of content and metadata (mode, owner, ACL,
                                         * xattrs); "" for a missing file or without content */
 } FileImage;
 
 /* `with_content` false: probe only, O_PATH, not opened for reading, no version.
- * A missing file is a success with stamp.exists false.
- * Returns: 0; EXM_E_INVALID_PATH; EXM_E_REFUSED (outside the readable roots, not a regular file, a
- * link component in the middle, a link that leads out, too many links); EXM_E_LIMIT_EXCEEDED (more
- * than max_bytes); -errno. The message names the path and what to do. */
+ * A missing file is a success with stamp.exists false. A probe answers so too for what is refused
+ * below a directory that others cannot search: whoever has no right there yet learns nothing of
+ * what is there; with content it is the refusal. Returns: 0; EXM_E_INVALID_PATH; EXM_E_REFUSED
+ * (outside the readable roots, not a regular file, a link component in the middle, a link that
+ * leads out, too many links); EXM_E_LIMIT_EXCEEDED (more than max_bytes); EXM_E_CONFLICT (it goes
+ * on changing while it is read); -errno. The message names the path and what to do. */
 int file_image_take(FileImage **ret, const Roots *roots, const char *path, bool with_content,
                     uint64_t max_bytes, Failure *f);
 

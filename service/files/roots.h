@@ -4,7 +4,8 @@
  *
  * A root is an absolute path without symbolic links: a directory (it and all below it) or one file.
  * Built from the configuration at start, immutable after, so threads may use it. ExMachina's own
- * configuration and state are in no root, whatever the configuration says.
+ * configuration and state, and the kernel's file systems (/proc, /sys, /dev), are in no root,
+ * whatever the configuration says.
  */
 #pragma once
 
@@ -24,7 +25,7 @@ DEFINE_CLEANUP(Roots *, roots_free);
 bool roots_may_read(const Roots *roots, const char *path);
 bool roots_may_write(const Roots *roots, const char *path);
 
-/* Syntax only, before any I/O: absolute, at most LIMIT_PATH_BYTES, UTF-8, no empty, "." or ".."
- * component, no trailing slash, no control character.
- * Returns: 0 or EXM_E_INVALID_PATH. */
+/* Syntax only, before any I/O: absolute, at most LIMIT_PATH_BYTES, no component over NAME_MAX,
+ * UTF-8, no empty, "." or ".." component, no trailing slash, no control character. Returns: 0 or
+ * EXM_E_INVALID_PATH. */
 int path_check(const char *path, Failure *f);

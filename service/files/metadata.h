@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * metadata.h - owner, mode, ACL and extended attributes of a file: read, put on, hashed.
+ *
+ * Kept are system.posix_acl_access and user.*, trusted.* and security.* (capabilities, SELinux
+ * label) but security.ima and security.evm, which the kernel computes. Blocking: runs in a thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "files/image.h"
+#include "util/digest.h"
+
+typedef struct Metadata {
+        mode_t mode; /* permission bits with set-id and sticky */
+        uid_t uid;
+        gid_t gid;
+        FileXattr *xattrs; /* sorted by name */
+        size_t n_xattrs;
+} Metadata;
+
+/* Reads all of it from any descriptor, O_PATH too. Returns: 0; -E2BIG (over 1 MiB); -errno. */
+int metadata_read(int fd, Metadata *ret);
+void metadata_done(Metadata *metadata);
+bool metadata_has_acl(const Metadata *metadata);
+
+/* To be done to an empty new file that only root can open: owner, ACL, then mode. The other
+ * attributes come after the content, since the kernel drops capabilities of a file that is written.
+ * `fd` is open for writing. Returns: 0 or -errno. */
+int metadata_apply_access(int fd, const Metadata *metadata);
+int metadata_apply_xattrs(int fd, const Metadata *metadata);
+
+/* The version of a file (docs/api.md). Returns: 0 or -ENOMEM. */
+int metadata_version(const Metadata *metadata, const void *content, size_t size,
+                     char ret[DIGEST_HEX_SIZE]);
