@@ -2,15 +2,18 @@
 /*
  * sandbox.h - what a program of this room gives up before it reads its first byte of input.
  *
- * exmachina-worker: chroot into the lens directory, its own uid and gid, no groups, no capabilities,
- * no new privileges, rlimits (address space, CPU, 64 MiB stack, open files, no processes, no core, no
- * file writes), locale C, a seccomp allow-list without exec, socket, write-open, ptrace or kill.
+ * exmachina-worker: chroot into the lens directory, its own uid and gid, no groups, no
+ * capabilities, no new privileges, rlimits (address space, CPU, 64 MiB stack, open files, no
+ * processes, no core, no file writes), locale C, a seccomp allow-list without exec, socket,
+ * write-open, ptrace or kill.
+ *
  * exmachina-diff: the same without chroot, and exec of diff(1) is let through: it shows two sealed
- * memfds (descriptors 3 and 4) to `diff -u` and writes to descriptor 1.
- *   argv of exmachina-diff: UID GID CPU-SECONDS MEMORY-BYTES LABEL-OLD LABEL-NEW
+ * memfds (descriptors 3 and 4) to `diff -u` and writes to descriptor 1, which is a pipe.
+ * Its arguments: UID GID CPU-SECONDS MEMORY-BYTES LABEL-OLD LABEL-NEW
+ *
  * Every step is checked; one that fails ends the program with exit status 125 and a line on stderr.
- * Started as a non-root user (unit tests) the steps that need root are left out, only if UID and GID
- * are the caller's own and, for the worker, --no-chroot is given.
+ * Started as a non-root user (unit tests) the steps that need root are left out, only if UID and
+ * GID are the caller's own and, for the worker, --no-chroot is given.
  */
 #pragma once
 

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * query.c - evaluate first, judge the nodes afterwards.
+ */
+#include "worker/query.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "util/limits.h"
+
+#define ROOT_PREFIX  TREE_CONTEXT_ROOT "/"
+#define ALL_VARIABLE TREE_OWN_VARIABLES "all"
+#define ALL_NODES    TREE_CONTEXT_ROOT "//*"
+
+void query_done(Query *query)
+{
+        for (size_t i = 0; i < query->n_nodes; i++)
+                free(query->nodes[i].path);
+        free(query->nodes);
+        *query = (Query){ 0 };
+}
+
+/* Depth of ( and [ outside literals. The length is what bounds Augeas' recursion; the depth is part
+ * of the contract, and told in words before Augeas says something else. */
+static unsigned nesting_of(const char *expression)
+{
+        unsigned depth = 0, deepest = 0;
+        char quote = '\0';
+
+        for (const char *p = expression; *p != '\0'; p++) {
+                if (quote != '\0') {
+                        if (*p == quote)
+                                quote = '\0';
+                } else if (*p == '\\' && p[1] != '\0') {
+                        p++;
+                } else if (*p == '\'' || *p == '"') {
+                        quote = *p;
+                } else if (*p == '(' || *p == '[') {
+                        depth++;
+                        deepest = depth > deepest ? depth : deepest;
+                } else if ((*p == ')' || *p == ']') && depth > 0) {
+                        depth--;
+                }
+        }
+        return deepest;
+}
+
+int query_check_expression(const char *expression, Failure *f)
+{
+        if (strlen(expression) > LIMIT_EXPRESSION_BYTES)
+                return failure_set(f, EXM_E_INVALID_PATH,
+                                   "the path expression has more than %u bytes",
+                                   LIMIT_EXPRESSION_BYTES);
+        if (nesting_of(expression) > LIMIT_EXPRESSION_NESTING)
+                return failure_set(f, EXM_E_INVALID_PATH,
+                                   "the path expression has more than %u brackets within each "
+                                   "other",
+                                   LIMIT_EXPRESSION_NESTING);
+        return 0;
+}
+
+/* Defines the variable. An expression that is no set of nodes (a number, a string) is refused by
+ * aug_match(), which aug_defvar() would take. */
+static int define_variable(Tree *tree, const char *variable, const char *expression, int *ret_n,
+                           Failure *f)
+{
+        if (aug_match(tree->aug, expression, NULL) < 0)
+                return tree_augeas_failure(tree, expression, f);
+        *ret_n = aug_defvar(tree->aug, variable, expression);
+        if (*ret_n < 0)
+                return tree_augeas_failure(tree, expression, f);
+        return 0;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+        return strcmp(((const QueryNode *)a)->path, ((const QueryNode *)b)->path);
+}
+
+static int compare_indices(const void *a, const void *b)
+{
+        const QueryNode *x = a, *y = b;
+
+        return (x->index > y->index) - (x->index < y->index);
+}
+
+static int collect_nodes(Query *ret, Tree *tree, const char *variable, int n)
+{
+        ret->nodes = calloc((size_t)n + 1, sizeof(*ret->nodes));
+        if (!ret->nodes)
+                return -ENOMEM;
+        for (int i = 0; i < n; i++) {
+                _cleanup_free_ char *path = NULL;
+
+                if (aug_ns_path(tree->aug, variable, i, &path) < 0 || !path)
+                        return -EIO;
+                if (strncmp(path, ROOT_PREFIX, strlen(ROOT_PREFIX)) != 0) {
+                        ret->n_foreign++;
+                        continue;
+                }
+                ret->nodes[ret->n_nodes++] = (QueryNode){ TAKE_PTR(path), i };
+        }
+        return 0;
+}
+
+/* Augeas gives the parts of a union one after another, and some axes backwards. Neither can be told
+ * from the nodes, only from the words; a word too many costs time, nothing else. */
+static bool may_be_unordered(const char *expression)
+{
+        return strchr(expression, '|') || strstr(expression, "::") || strchr(expression, '$');
+}
+
+/* Sorts by the order of all nodes of the tree. */
+static int sort_nodes(Query *query, Tree *tree)
+{
+        _cleanup_query_ Query all = { 0 };
+        QueryNode *sorted;
+        int n, r;
+
+        n = aug_defvar(tree->aug, ALL_VARIABLE, ALL_NODES);
+        if (n < 0)
+                return -EIO;
+        r = collect_nodes(&all, tree, ALL_VARIABLE, n);
+        aug_defvar(tree->aug, ALL_VARIABLE, NULL);
+        if (r < 0)
+                return r;
+
+        sorted = calloc(query->n_nodes + 1, sizeof(*sorted));
+        if (!sorted)
+                return -ENOMEM;
+        qsort(query->nodes, query->n_nodes, sizeof(*query->nodes), compare_paths);
+        n = 0;
+        for (size_t i = 0; i < all.n_nodes; i++) {
+                QueryNode *found = bsearch(&all.nodes[i], query->nodes, query->n_nodes,
+                                           sizeof(*query->nodes), compare_paths);
+
+                if (found)
+                        sorted[n++] = *found;
+        }
+        if ((size_t)n != query->n_nodes) {
+                free(sorted);
+                qsort(query->nodes, query->n_nodes, sizeof(*query->nodes), compare_indices);
+                return 0;
+        }
+        free(query->nodes);
+        query->nodes = sorted;
+        return 0;
+}
+
+int query_evaluate(Query *ret, Tree *tree, const char *variable, const char *expression, Failure *f)
+{
+        int n = 0, r;
+
+        r = query_check_expression(expression, f);
+        if (r == 0)
+                r = define_variable(tree, variable, expression, &n, f);
+        if (r == 0)
+                r = collect_nodes(ret, tree, variable, n);
+        if (r == 0 && ret->n_nodes > 1 && may_be_unordered(expression))
+                r = sort_nodes(ret, tree);
+        return r;
+}
+
+int query_get_value(const Query *query, Tree *tree, const char *variable, size_t i,
+                    const char **ret)
+{
+        return aug_ns_value(tree->aug, variable, query->nodes[i].index, ret) < 0 ? -EIO : 0;
+}
+
+int query_require_one(const Query *query, const char *path, Failure *f)
+{
+        if (query->n_nodes == 0)
+                return failure_set(f, EXM_E_NO_MATCH, "%s: no node matches", path);
+        if (query->n_nodes > 1)
+                return failure_set(f, EXM_E_MANY_MATCHES,
+                                   "%s: %zu nodes match; add an index such as [1] or a condition",
+                                   path, query->n_nodes);
+        return 0;
+}
