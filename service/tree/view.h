@@ -8,10 +8,10 @@
  * the images and replays the edits. So undo, recovery and rebase are one mechanism.
  *
  * Operations are queued and run one after another; `done` runs exactly once for each, never before
- * the call returns, not at all after view_free(). The worker is killed when one call takes longer than
- * limits->worker_wall_sec (EXM_E_LIMIT_EXCEEDED); its death is EXM_E_WORKER_FAILED. A read (not an
- * Edit) lost to a crash is repeated once on a fresh worker. Every answer is checked as hostile: D-Bus
- * type, sizes, every path under /files<a file of this view>.
+ * the call returns, not at all after view_free(). The worker is killed when one call takes longer
+ * than limits->worker_wall_sec (EXM_E_LIMIT_EXCEEDED); its death is EXM_E_WORKER_FAILED. A read
+ * (not an Edit) lost to a crash is repeated once on a fresh worker. Every answer is checked as
+ * hostile: D-Bus type, sizes, every path under /files<a file of this view>.
  *
  * Who may read the files was decided before they were put here.
  */
@@ -32,7 +32,7 @@ typedef struct ViewFile {
         char *conflicting_lens; /* a second lens that claims the file: not loaded, an error of kind
                                  * mxfm_load as in Augeas; NULL otherwise */
         /* filled in when the worker has parsed it: */
-        bool loaded;
+        bool loaded;      /* the tree holds its nodes, or will once edits make the missing file */
         char *error_kind; /* NULL: parsed */
         char *error_message;
         uint32_t error_line, error_column; /* from 1; 0 unknown */
@@ -59,14 +59,14 @@ typedef struct ViewText {
 
 /* What a finished operation hands over; pointers live until the callback returns. */
 typedef struct ViewResult {
-        bool has_value;          /* view_get_value */
+        bool has_value; /* view_get_value */
         const char *value;
-        const ViewNode *nodes;   /* view_match (paths only), view_read */
+        const ViewNode *nodes; /* view_match (paths only), view_read */
         size_t n_nodes;
-        uint32_t total;          /* view_read */
-        const uint32_t *counts;  /* view_edit: one per edit */
+        uint32_t total;         /* view_read */
+        const uint32_t *counts; /* view_edit: one per edit */
         size_t n_counts;
-        ViewText *texts;         /* view_render */
+        ViewText *texts; /* view_render */
         size_t n_texts;
 } ViewResult;
 
@@ -89,13 +89,22 @@ int view_put(View *view, FileImage *image, const char *lens, const char *conflic
              Failure *f);
 void view_remove(View *view, const char *path);
 
-/* For views that only read: content of images is dropped once loaded; a fresh worker then needs
- * view_put() again for every file: view_is_alive() tells. */
+/* Gives all these files (each a file of the view already) new images, all or nothing: the recorded
+ * edits are replayed on a fresh worker, and if one no longer applies the old images come back and
+ * the failure says which ("edit 3: ", counted over all recorded edits). References are taken.
+ * Returns: 0; -ENOENT a file that is not in the view; -EINVAL an image without its content;
+ * -ENOMEM. */
+int view_rebase(View *view, FileImage *const *images, size_t n, ViewDone done, void *userdata);
+
+/* For views that only read: the reference to an image's content is dropped once loaded (the bytes
+ * go if nobody else holds the image); a fresh worker then needs view_put() again for every file:
+ * view_is_alive() tells. */
 void view_set_volatile(View *view);
 /* Returns: true if a worker holds every file of the view as last put, and is healthy. */
 bool view_is_alive(const View *view);
 
-/* Loads what is not loaded; then error_* of every file is known. A parse error is no failure. */
+/* Loads what is not loaded; then error_* of every file is known. A parse error is no failure; an
+ * edit that can no longer be replayed is ("edit 3: ", counted over all recorded edits). */
 int view_load(View *view, ViewDone done, void *userdata);
 int view_get_value(View *view, const char *path, ViewDone done, void *userdata);
 int view_match(View *view, const char *expression, ViewDone done, void *userdata);
@@ -104,7 +113,8 @@ int view_read(View *view, const char *expression, uint32_t offset, uint32_t limi
 /* All or nothing; recorded for replay on success. Edits are copied. Only tree verbs and "text".
  * EXM_E_LIMIT_EXCEEDED over limits->edits or staged bytes. */
 int view_edit(View *view, const Edit *edits, size_t n_edits, ViewDone done, void *userdata);
-/* The files that differ, in order of first edit. A file that its lens cannot write: EXM_E_PUT_FAILED. */
+/* The files that differ, in order of first edit. A file that its lens cannot write:
+ * EXM_E_PUT_FAILED. */
 int view_render(View *view, ViewDone done, void *userdata);
 
 /* Number of recorded edits; bytes of images and edits held (for quotas). */
