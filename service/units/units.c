@@ -2,11 +2,12 @@
 /*
  * units.c - the room's state: the requests under way, and which connection is systemd.
  *
- * On the system bus anybody can send anybody a signal that looks like systemd's JobRemoved. So the
- * unique name that owns org.freedesktop.systemd1 is tracked (GetNameOwner, then NameOwnerChanged,
- * which comes from the bus itself, whose name nobody can have), and a JobRemoved from any other
- * sender is dropped. The bus answers in order: the owner is known before a reply to a job request
- * can arrive.
+ * On the system bus anybody can send anybody a signal that looks like systemd's JobRemoved, or like
+ * the bus's NameOwnerChanged; and sd-bus takes a sender's unique name for any well-known name that
+ * a match asks for. So each handler compares the sender itself: NameOwnerChanged comes from the
+ * bus, whose name nobody can have; JobRemoved from the unique name that owns
+ * org.freedesktop.systemd1. The bus answers in order: the owner is known before a reply to a job
+ * request can arrive.
  */
 #include "units/units.h"
 
@@ -89,9 +90,15 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *ret
 {
         Units *units = userdata;
         UnitsRequest *request;
+        const char *sender = sd_bus_message_get_sender(m);
         const char *name, *before, *after;
         int r;
 
+        if (!sender || strcmp(sender, BUS_NAME) != 0) {
+                log_debug("Ignoring a NameOwnerChanged signal that is not from the bus (sender %s)",
+                          sender ? sender : "unknown");
+                return 0;
+        }
         r = sd_bus_message_read(m, "sss", &name, &before, &after);
         if (r >= 0 && strcmp(name, SYSTEMD_NAME) == 0)
                 r = units_set_systemd(units, after);
