@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The gate: for every method in the introspection data denied, allowed, bad arguments."""
+import daemon
+from bus import CONTRACT, GLib, OBJECT, expect
+from case import equal, has
+from samples import HOSTS, PROBE, PROBE_UNIT, arguments, methods, wrong_signature
+
+# They need no right to read beyond the one that their transaction holds already.
+HELD = {"Diff", "Rebase", "Rollback"}
+
+
+class Unmoved:
+    """The service keeps its process and its name on the bus, and the files of the test their content."""
+
+    def __init__(self, t):
+        self._t = t
+        t.file("/etc/hosts", HOSTS)
+        t.file("/etc/host.conf", "multi on\n")
+        t.root.call(OBJECT, "org.freedesktop.DBus.Peer", "Ping")
+        self._before = self._state()
+
+    def _state(self):
+        return (daemon.pid(self._t.root), daemon.unique_name(self._t.root),
+                daemon.fingerprint("/etc/hosts"), daemon.fingerprint("/etc/host.conf"))
+
+    def check(self):
+        equal(self._state(), self._before, "process, name and files")
+
+
+def target(client, interface, transaction=None):
+    return transaction if interface == "Transaction" else getattr(client, interface)
+
+
+def refused(interface, method):
+    def test(t):
+        t.unit(PROBE, PROBE_UNIT)
+        unmoved = Unmoved(t)
+        bob = t.client("bob")
+        transaction = None
+        if interface == "Transaction":
+            transaction = bob.begin()
+            transaction.SetValue("/files/etc/hosts/1/ipaddr", "192.0.2.66")
+        t.rules.deny("bob")
+        on = target(bob, interface, transaction)
+        call = getattr(on, method.name)
+        if method.needs == "public" or method.name in HELD and interface == "Transaction":
+            call(*arguments(method, "/etc/host.conf", "multi"))
+        else:
+            with expect("AccessDenied"):
+                call(*arguments(method, "/etc/host.conf", "multi"))
+            with expect("AccessDenied"):
+                call(*arguments(method, "/etc/host.conf", "multi"), interactive=True)
+        equal(daemon.run("systemctl", "is-active", PROBE, check=False).strip(), "inactive")
+        unmoved.check()
+    return test
+
+
+def challenged(interface, method):
+    """Without an agent and without the permission to ask there is only one answer."""
+    def test(t):
+        t.unit(PROBE, PROBE_UNIT)
+        unmoved = Unmoved(t)
+        bob = t.client("bob")
+        transaction = None
+        if interface == "Transaction":
+            transaction = bob.begin()
+            transaction.SetValue("/files/etc/hosts/1/ipaddr", "192.0.2.66")
+        t.rules.ask("bob")
+        call = getattr(target(bob, interface, transaction), method.name)
+        if method.needs == "public" or method.name in HELD and interface == "Transaction":
+            return
+        with expect("InteractiveAuthorizationRequired"):
+            call(*arguments(method, "/etc/host.conf", "multi"))
+        with expect("AccessDenied"):
+            call(*arguments(method, "/etc/host.conf", "multi"), interactive=True)
+        unmoved.check()
+    return test
+
+
+def bad_arguments(interface, method):
+    def test(t):
+        unmoved = Unmoved(t)
+        alice = t.client("alice")
+        t.rules.allow("alice")
+        path = OBJECT if interface != "Transaction" else alice.Config.Begin()
+        with expect("InvalidArgs"):
+            alice.call(path, method.interface, method.name, wrong_signature(method))
+        with expect("UnknownMethod"):
+            alice.call(path, method.interface, method.name + "X", None)
+        if any(type_ == "a{sv}" for _, type_ in method.ins):
+            given = arguments(method)
+            with expect("InvalidArgs") as seen:
+                alice.call(path, method.interface, method.name, GLib.Variant(
+                    method.signature, (*given, {"no_such_option": GLib.Variant("b", True)})))
+            has(seen.message, "no_such_option")
+            for option in method.options:
+                with expect("InvalidArgs") as seen:
+                    alice.call(path, method.interface, method.name, GLib.Variant(
+                        method.signature, (*given, {option: GLib.Variant("d", 1.5)})))
+                has(seen.message, option)
+        unmoved.check()
+    return test
+
+
+def _generate():
+    """One test for each method and property of the gate: nobody can forget a new method."""
+    for interface, method in methods():
+        name = f"{interface}_{method.name}"
+        globals()[f"test_t06_refused_{name}"] = refused(interface, method)
+        globals()[f"test_challenged_{name}"] = challenged(interface, method)
+        globals()[f"test_bad_arguments_{name}"] = bad_arguments(interface, method)
+
+
+_generate()
+
+
+def test_every_method_has_a_policy(t):
+    found = [m for _, m in methods()]
+    assert len(found) >= 37, f"only {len(found)} methods in the introspection data"
+    for method in found:
+        assert method.needs in ("public", "read", "write", "read-units", "manage-units",
+                                "manage-unit-files"), method.name
+
+
+def test_t04_no_argument_is_an_identity(t):
+    for interface, method in methods():
+        for name, _ in method.ins:
+            assert not {"uid", "gid", "pid", "user", "sender", "subject", "session"} & set(name.split("_")), \
+                f"{interface}.{method.name} takes {name}"
+
+
+def test_allowed_is_allowed(t):
+    """The other side of the matrix: with the right, each method of one object works."""
+    t.unit(PROBE, PROBE_UNIT)
+    t.keep(f"/etc/systemd/system/multi-user.target.wants/{PROBE}")
+    t.file("/etc/hosts", HOSTS)
+    t.rules.allow("alice")
+    alice = t.client("alice")
+    for interface, method in methods():
+        transaction = alice.begin() if interface == "Transaction" else None
+        if method.name in ("Mask", "Unmask"):
+            continue  # their unit file is elsewhere: suite units
+        getattr(target(alice, interface, transaction), method.name)(*arguments(method))
+        if transaction and method.name != "Rollback":
+            transaction.Rollback()
+        for path in alice.Config.Transactions():
+            alice.transaction(path).Rollback()
+    daemon.run("systemctl", "stop", PROBE)
+    equal(len(CONTRACT), 3)
