@@ -145,7 +145,7 @@ static int scan_name(Scanner *s)
                 if (escaped)
                         s->pos++;
                 if (*s->pos == '\0')
-                        return scan_refuse(s, "A backslash with nothing to escape");
+                        return scan_refuse(s, "a backslash with nothing to escape");
                 if (escaped || !is_space(*s->pos))
                         solid = s->used + 1;
                 s->scratch[s->used++] = *s->pos++;
@@ -166,7 +166,7 @@ static int scan_predicates(Scanner *s)
                 if (r != 0)
                         return r;
                 if (!match(s, ']'))
-                        return scan_refuse(s, "A predicate \"[\" without its \"]\"");
+                        return scan_refuse(s, "a predicate \"[\" without its \"]\"");
         }
         return 0;
 }
@@ -258,7 +258,7 @@ static int scan_location_path(Scanner *s)
         path.open = path.absolute;
         if (!path.absolute && s->brackets == 0)
                 return failure_set(s->f, EXM_E_INVALID_PATH,
-                                   "The files that the path expression means cannot be told, since "
+                                   "the files that the path expression means cannot be told, since "
                                    "at character %zu it does not begin with a slash; start it with "
                                    "/files/ and the name of the file",
                                    (size_t)(s->pos - s->text) + 1);
@@ -268,7 +268,7 @@ static int scan_location_path(Scanner *s)
                 return r;
         if (s->pos == start)
                 return scan_refuse(s,
-                                   *s->pos ? "An unexpected character" : "A missing path or value");
+                                   *s->pos ? "an unexpected character" : "a missing path or value");
         return path_finish(s, &path);
 }
 
@@ -277,7 +277,7 @@ static int scan_literal(Scanner *s)
         const char *end = strchr(s->pos + 1, *s->pos);
 
         if (!end)
-                return scan_refuse(s, "A quoted string without its second quotation mark");
+                return scan_refuse(s, "a quoted string without its second quotation mark");
         s->pos = end + 1;
         return 0;
 }
@@ -286,7 +286,7 @@ static int scan_variable(Scanner *s)
 {
         s->pos++;
         if (!is_alpha(*s->pos) && *s->pos != '_')
-                return scan_refuse(s, "A \"$\" without the name of a variable");
+                return scan_refuse(s, "a \"$\" without the name of a variable");
         while (is_alpha(*s->pos) || is_digit(*s->pos) || *s->pos == '_')
                 s->pos++;
         return 0;
@@ -319,7 +319,7 @@ static int scan_arguments(Scanner *s)
                         return r;
         } while (match(s, ','));
 
-        return match(s, ')') ? 0 : scan_refuse(s, "A \"(\" without its \")\"");
+        return match(s, ')') ? 0 : scan_refuse(s, "a \"(\" without its \")\"");
 }
 
 /* What may follow a value, a variable or something in parentheses: predicates and steps. */
@@ -363,7 +363,7 @@ static int scan_expression(Scanner *s)
 
         if (s->depth > LIMIT_EXPRESSION_NESTING)
                 return failure_set(s->f, EXM_E_INVALID_PATH,
-                                   "The path expression nests more than %u parentheses and "
+                                   "the path expression nests more than %u parentheses and "
                                    "predicates; split it into several",
                                    LIMIT_EXPRESSION_NESTING);
         s->depth++;
@@ -384,7 +384,7 @@ static int check_text(const char *expression, Failure *f)
 
         if (strlen(expression) > LIMIT_EXPRESSION_BYTES)
                 return failure_set(f, EXM_E_INVALID_PATH,
-                                   "The path expression is %zu bytes long, more than the %u "
+                                   "the path expression is %zu bytes long, more than the %u "
                                    "allowed; split it into several",
                                    strlen(expression), LIMIT_EXPRESSION_BYTES);
 
@@ -394,7 +394,7 @@ static int check_text(const char *expression, Failure *f)
 
                 if (c0 || c1 || *p == 0x7f)
                         return failure_set(f, EXM_E_INVALID_PATH,
-                                           "The path expression has a control character at byte "
+                                           "the path expression has a control character at byte "
                                            "%zu; take it out",
                                            (size_t)(p - (const unsigned char *)expression) + 1);
         }
@@ -422,7 +422,7 @@ int expression_prefixes(const char *expression, char ***ret_prefixes, Failure *f
         if (r != 0)
                 return r;
         if (*s.pos != '\0')
-                return scan_refuse(&s, "An unexpected character");
+                return scan_refuse(&s, "an unexpected character");
 
         *ret_prefixes = TAKE_PTR(prefixes);
         return 0;

@@ -194,7 +194,7 @@ static void tree_answer(Tree *tree, int r, Failure *f)
                 waiter = waiter->next;
                 if (r > 0)
                         failure_set(&copy, (Condition)r, "%s",
-                                    f && f->message ? f->message : "No lens index could be made");
+                                    f && f->message ? f->message : "no lens index could be made");
                 this->done(r, &copy, r == 0 ? index : NULL, this->userdata);
         }
 }

@@ -342,12 +342,12 @@ static int check_edit_limits(const View *view, const Operation *op, Failure *f)
 
         if (view->n_log + op->n_edits > limits->edits)
                 return failure_set(f, EXM_E_LIMIT_EXCEEDED,
-                                   "A transaction may hold %u edits; commit these and begin "
+                                   "a transaction may hold %u edits; commit these and begin "
                                    "another",
                                    limits->edits);
         if (view_bytes(view) + op->edit_bytes > limits->staged_bytes)
                 return failure_set(f, EXM_E_LIMIT_EXCEEDED,
-                                   "A transaction may hold %llu bytes of files and edits; commit "
+                                   "a transaction may hold %llu bytes of files and edits; commit "
                                    "these and begin another",
                                    (unsigned long long)limits->staged_bytes);
         return 0;
@@ -361,7 +361,7 @@ static int rebase_begin(View *view, Operation *op, Failure *f)
 
         rebase_swap(view, op);
         return failure_set(f, EXM_E_LIMIT_EXCEEDED,
-                           "The files have grown beyond the %llu bytes that may be loaded; begin a "
+                           "the files have grown beyond the %llu bytes that may be loaded; begin a "
                            "transaction with fewer files",
                            (unsigned long long)view->host->limits->view_bytes);
 }

@@ -113,7 +113,7 @@ static int node_list_add(NodeList *list, const char *path, const char *value, Fa
         list->bytes += strlen(path) + (value ? strlen(value) : 0) + 2 * sizeof(uint32_t);
         if (list->bytes > LIMIT_MESSAGE_BYTES)
                 return failure_set(f, EXM_E_LIMIT_EXCEEDED,
-                                   "The answer has more than %u bytes; narrow the expression, or "
+                                   "the answer has more than %u bytes; narrow the expression, or "
                                    "read it in parts",
                                    LIMIT_MESSAGE_BYTES);
         if (list->n == list->allocated) {
@@ -183,7 +183,7 @@ int reply_read_value(sd_bus_message *m, bool *ret_has, const char **ret_value, F
                 return judge(r);
         if (strlen(value) > LIMIT_MESSAGE_BYTES)
                 return failure_set(f, EXM_E_LIMIT_EXCEEDED,
-                                   "The value has more than %u bytes; read the file instead",
+                                   "the value has more than %u bytes; read the file instead",
                                    LIMIT_MESSAGE_BYTES);
         *ret_has = has;
         *ret_value = has ? value : NULL;

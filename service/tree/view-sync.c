@@ -106,7 +106,7 @@ static int view_load_slot(View *view, FileSlot *slot, Failure *f)
 
         if (image->stamp.exists && !image->content)
                 return failure_set(f, EXM_E_WORKER_FAILED,
-                                   "The process that parses the files has ended; try again");
+                                   "the process that parses the files has ended; try again");
 
         r = worker_method(view->worker, image->stamp.exists ? "Load" : "Define", &m);
         if (r < 0)

@@ -121,17 +121,17 @@ static void on_exit_child(int code, int status, void *userdata)
         if (w->exhausted) {
                 condition = EXM_E_LIMIT_EXCEEDED;
                 if (asprintf(&why,
-                             "The files took more than %u s of processor time; narrow the "
+                             "the files took more than %u s of processor time; narrow the "
                              "expression",
                              w->host->limits->worker_cpu_sec) < 0)
                         why = NULL;
         } else if (asprintf(&why,
-                            "The process that parses the files ended (%s %d); narrow the "
-                            "expression, or look for a damaged file with Errors",
+                            "the process that parses the files ended (%s %d); narrow the "
+                            "expression, or name one file at a time to find the one to blame",
                             code == CLD_EXITED ? "exit status" : "signal", status) < 0) {
                 why = NULL;
         }
-        worker_die(w, condition, why ?: "The process that parses the files ended");
+        worker_die(w, condition, why ?: "the process that parses the files ended");
 }
 
 static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
@@ -140,7 +140,7 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 
         log_notice("A worker did not answer in time and is killed");
         worker_die(w, EXM_E_LIMIT_EXCEEDED,
-                   "The files took longer than a call may take; narrow the expression");
+                   "the files took longer than a call may take; narrow the expression");
         return 0;
 }
 
@@ -155,7 +155,7 @@ static int on_stray(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
         }
         log_warning("A worker sent a message that nobody asked for and is killed");
         worker_die(w, EXM_E_WORKER_FAILED,
-                   "The process that parses the files misbehaved and was stopped; the service's "
+                   "the process that parses the files misbehaved and was stopped; the service's "
                    "log tells more");
         return 1;
 }
@@ -200,9 +200,10 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
                         worker_settle(w, condition);
                         return 1;
                 }
-        worker_die(w, EXM_E_WORKER_FAILED,
-                   "The process that parses the files failed in a way it should not; the service's "
-                   "log tells more");
+        worker_die(
+                w, EXM_E_WORKER_FAILED,
+                "the process that parses the files ran out of memory or failed inside; narrow the "
+                "expression");
         log_warning("A worker answered with an error that is not in its protocol and is killed");
         return 1;
 }
@@ -284,7 +285,7 @@ int worker_new(Worker **ret, WorkerHost *host, Failure *f)
 
         if (host->n_running >= host->limits->workers_total)
                 return failure_set(f, EXM_E_LIMIT_EXCEEDED,
-                                   "All %u parser processes are in use; try again later",
+                                   "all %u parser processes are in use; try again later",
                                    host->limits->workers_total);
 
         w = calloc(1, sizeof(*w));
@@ -362,7 +363,7 @@ int worker_call(Worker *w, sd_bus_message *m, unsigned timeout_sec, WorkerDone d
         if (!w->alive || r < 0) {
                 /* Died unnoticed since the last call. */
                 failure_set(&w->failure, EXM_E_WORKER_FAILED,
-                            "The process that parses the files has ended; try again");
+                            "the process that parses the files has ended; try again");
                 worker_release(w);
                 worker_settle(w, EXM_E_WORKER_FAILED);
         }
@@ -384,7 +385,7 @@ int worker_condemn(Worker *w, const char *what, Failure *f)
         log_warning("A worker gave an answer that cannot be right (%s) and is killed", what);
         worker_die(w, EXM_E_WORKER_FAILED, what);
         return failure_set(f, EXM_E_WORKER_FAILED,
-                           "The process that parses the files gave an answer that cannot be right "
+                           "the process that parses the files gave an answer that cannot be right "
                            "(%s) and was stopped; the service's log tells more",
                            what);
 }
