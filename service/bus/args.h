@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * args.h - a message's arguments as typed values, decoded once by the method's signature.
+ *
+ * Strings point into the message, which whoever holds an Args keeps. The decoder accepts exactly
+ * the signature of the XML, bounds what it counts, and takes options only by the method's table: an
+ * unknown key, a key given twice or a wrong type is InvalidArgs naming it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bus/method.h"
+#include "tree/view.h"
+#include "util/failure.h"
+#include "util/limits.h"
+
+typedef struct Pair {
+        const char *first, *second;
+} Pair;
+
+typedef struct Option {
+        const OptionSpec *spec; /* NULL: not given */
+        const char *s;
+        uint32_t u;
+        bool b;
+        Pair *pairs; /* a(ss), a{ss} */
+        size_t n_pairs;
+} Option;
+
+#define ARGS_MAX_OPTIONS 8
+
+typedef struct Arg {
+        const char *s;
+        uint32_t u;
+        bool b;
+        const char **strings; /* as */
+        size_t n_strings;
+        Edit *edits; /* a(sas); verb and args point into the message */
+        size_t n_edits;
+} Arg;
+
+typedef struct Args {
+        Arg arg[METHOD_MAX_ARGS];
+        Option options[ARGS_MAX_OPTIONS];
+} Args;
+
+/* Returns: 0; EXM_E_INVALID_ARGS; EXM_E_LIMIT_EXCEEDED; -errno. On failure args_done() is still
+ * due. */
+int args_decode(Args *ret, const Method *method, sd_bus_message *message, const Limits *limits,
+                Failure *f);
+void args_done(Args *args);
+
+/* Returns: the option if the caller gave it, else NULL. */
+const Option *args_option(const Args *args, const char *name);

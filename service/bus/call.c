@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * call.c - life, reply and record of a call.
+ */
+#include "bus/call.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "bus/gate.h"
+#include "bus/transaction.h"
+#include "util/log.h"
+#include "util/utf8.h"
+
+#define MAX_ERROR_BYTES 8192U
+#define MAX_AUDIT_BYTES 1024U /* audit.h cuts there */
+#define PREFIX          "org.exmachina1."
+
+Call *call_new(Peer *peer, const Method *method, sd_bus_message *message, Transaction *transaction)
+{
+        Call *call;
+
+        call = calloc(1, sizeof(*call));
+        if (!call)
+                return NULL;
+        call->n_ref = 1;
+        call->manager = peer->manager;
+        call->peer = peer;
+        call->uid = (uid_t)-1;
+        call->wants_parsed = true;
+        call->method = method;
+        call->message = sd_bus_message_ref(message);
+        call->transaction = transaction ? transaction_ref(transaction) : NULL;
+        LIST_INSERT_HEAD(&peer->manager->calls, call, entry);
+        return call;
+}
+
+Call *call_ref(Call *call)
+{
+        call->n_ref++;
+        return call;
+}
+
+Call *call_unref(Call *call)
+{
+        if (!call || --call->n_ref > 0)
+                return NULL;
+
+        reach_done(&call->reach);
+        warm_view_release(call->warm);
+        if (call->state_free)
+                call->state_free(call->state);
+        auth_check_free(call->check);
+        units_request_free(call->request);
+        diff_free(call->diff);
+        args_done(&call->args);
+        failure_done(&call->failure);
+        free(call->authority);
+        free(call->about_file);
+        free(call->about_unit);
+        sd_bus_message_unref(call->message);
+        transaction_unref(call->transaction);
+        free(call);
+        return NULL;
+}
+
+int call_set_authority(Call *call, const char *authority)
+{
+        char *copy;
+
+        if (call->authority && strcmp(call->authority, authority) == 0)
+                return 0;
+        copy = strdup(authority);
+        if (!copy)
+                return -ENOMEM;
+        free(call->authority);
+        call->authority = copy;
+        return 0;
+}
+
+int call_add_file(Call *call, const char *file)
+{
+        char *joined;
+
+        if (call->about_file && strlen(call->about_file) > MAX_AUDIT_BYTES)
+                return 0;
+        if (asprintf(&joined, "%s%s%s", call->about_file ?: "", call->about_file ? ", " : "",
+                     file) < 0)
+                return -ENOMEM;
+        free(call->about_file);
+        call->about_file = joined;
+        return 0;
+}
+
+int call_budget(Call *call, size_t bytes)
+{
+        call->reply_bytes += bytes;
+        if (call->reply_bytes <= LIMIT_MESSAGE_BYTES)
+                return 0;
+        return failure_set(&call->failure, EXM_E_LIMIT_EXCEEDED,
+                           "the answer is larger than %u bytes: narrow the expression, page with "
+                           "offset and limit, or ask for one file",
+                           LIMIT_MESSAGE_BYTES);
+}
+
+char *call_method_name(const Call *call)
+{
+        char *name;
+
+        if (asprintf(&name, "%s.%s", call->method->interface + strlen(PREFIX),
+                     call->method->member) < 0)
+                return NULL;
+        return name;
+}
+
+/* Calls that only read are recorded when they were denied; those that may change something always.
+ */
+static bool call_is_audited(const Call *call, const char *outcome)
+{
+        static const char *const denied[] = {
+                "org.freedesktop.DBus.Error.AccessDenied",
+                "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(denied); i++)
+                if (strcmp(outcome, denied[i]) == 0)
+                        return true;
+        return call->method->needs == NEEDS_WRITE || call->method->verb;
+}
+
+static void call_audit(Call *call, const char *outcome)
+{
+        _cleanup_free_ char *method = call_method_name(call);
+        const char *asked = call->args.arg[0].s;
+        bool is_unit = call->method->about == ABOUT_UNIT;
+
+        if (!call_is_audited(call, outcome))
+                return;
+        audit_write(call->manager->audit,
+                    &(AuditRecord){
+                            .uid = call->uid,
+                            .sender = sd_bus_message_get_sender(call->message),
+                            .method = method ?: call->method->member,
+                            .file = call->about_file ?: (is_unit ? NULL : asked),
+                            .unit = call->about_unit ?: (is_unit ? asked : NULL),
+                            .authority = call->authority,
+                            .outcome = outcome,
+                            .message = call->about_message,
+                            .change = call->change,
+                    });
+}
+
+/* From here on nothing that comes back is used; the transaction serves its next call. */
+static void call_end(Call *call)
+{
+        Manager *m = call->manager;
+
+        call->dead = true;
+        call->peer = NULL;
+        call->check = auth_check_free(call->check);
+        call->request = units_request_free(call->request);
+        call->diff = diff_free(call->diff);
+        LIST_REMOVE(call, entry);
+        if (call->has_turn)
+                transaction_call_ended(call->transaction, call);
+        if (call->owns_transaction)
+                transaction_end(call->transaction, NULL);
+        call_unref(call);
+        manager_touch_idle(m);
+}
+
+int call_new_reply(Call *call, sd_bus_message **ret)
+{
+        return sd_bus_message_new_method_return(call->message, ret);
+}
+
+void call_send(Call *call, sd_bus_message *reply)
+{
+        int r;
+
+        if (call->dead) {
+                sd_bus_message_unref(reply);
+                return;
+        }
+        if (!call->authority) {
+                log_error("%s.%s: a reply without an authorisation on record was held back",
+                          call->method->interface, call->method->member);
+                sd_bus_message_unref(reply);
+                call_fail(call, EXM_E_ACCESS_DENIED);
+                return;
+        }
+        r = sd_bus_send(call->manager->bus, reply, NULL);
+        sd_bus_message_unref(reply);
+        if (r < 0)
+                log_warning("%s.%s: the reply cannot be sent: %s", call->method->interface,
+                            call->method->member, strerror(-r));
+        call_audit(call, "done");
+        call_end(call);
+}
+
+void call_reply(Call *call, const char *types, ...)
+{
+        sd_bus_message *reply = NULL;
+        va_list ap;
+        int r;
+
+        if (call->dead)
+                return;
+        r = call_new_reply(call, &reply);
+        if (r >= 0 && *types) {
+                va_start(ap, types);
+                r = sd_bus_message_appendv(reply, types, ap);
+                va_end(ap);
+        }
+        if (r < 0) {
+                sd_bus_message_unref(reply);
+                call_fail(call, r);
+                return;
+        }
+        call_send(call, reply);
+}
+
+static const char *default_text(int r)
+{
+        switch (r) {
+        case EXM_E_ACCESS_DENIED:
+                return "not authorised";
+        case EXM_E_INTERACTION_REQUIRED:
+                return "authentication is required: call again with interaction allowed";
+        case EXM_E_WORKER_FAILED:
+                return "the worker process failed on this call: try again";
+        default:
+                return "internal error; see: journalctl -u exmachina";
+        }
+}
+
+void call_fail(Call *call, int r)
+{
+        _cleanup_free_ char *clean = NULL;
+        const char *name, *text;
+        int s;
+
+        if (call->dead)
+                return;
+        if (r <= 0) {
+                log_error("%s.%s: %s", call->method->interface, call->method->member,
+                          strerror(r == 0 ? EPROTO : -r));
+                failure_done(&call->failure);
+        } else if (call->failure.condition != EXM_E_NONE) {
+                r = call->failure.condition;
+        }
+        name = condition_to_dbus_name(r);
+        text = call->failure.message ?: default_text(r);
+        clean = utf8_sanitise(text, strnlen(text, MAX_ERROR_BYTES));
+        s = sd_bus_reply_method_errorf(call->message, name, "%s", clean ?: "out of memory");
+        if (s < 0)
+                log_warning("%s.%s: the error cannot be sent: %s", call->method->interface,
+                            call->method->member, strerror(-s));
+        call_audit(call, name);
+        call_end(call);
+}
+
+void call_cancel(Call *call)
+{
+        call_end(call);
+}
+
+static Call *first_of_peer(const Peer *peer)
+{
+        Call *call;
+
+        LIST_FOREACH(call, &peer->manager->calls, entry)
+                if (call->peer == peer)
+                        return call;
+        return NULL;
+}
+
+/* Ending one may start or end others of its transaction, so each round looks anew. */
+void calls_cancel_of_peer(Peer *peer)
+{
+        Call *call;
+
+        while ((call = first_of_peer(peer))) {
+                if (call->past_return)
+                        call->peer = NULL;
+                else
+                        call_cancel(call);
+        }
+}
+
+void calls_count(const Manager *m, uid_t uid, unsigned *ret_user, unsigned *ret_total)
+{
+        const Call *call;
+
+        *ret_user = *ret_total = 0;
+        LIST_FOREACH(call, &m->calls, entry) {
+                (*ret_total)++;
+                if (call->admitted && call->uid == uid)
+                        (*ret_user)++;
+        }
+}

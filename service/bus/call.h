@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * call.h - one method call from its arrival to its reply and audit record.
+ *
+ * Whatever runs for a call in the background (a polkit check, a task in a thread, an operation on a
+ * view, a unit job) holds a reference; when the caller vanishes the call is dead: what comes back
+ * is thrown away. A call is answered once, by call_reply() or call_fail(), and a reply without an
+ * authorisation on record is turned into AccessDenied: the last wall behind the gate.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "bus/args.h"
+#include "bus/manager.h"
+#include "bus/method.h"
+#include "bus/peer.h"
+#include "bus/reach.h"
+#include "files/diff.h"
+#include "util/failure.h"
+
+struct Call {
+        LIST_ENTRY(Call) entry;
+        unsigned n_ref;
+        Manager *manager;
+        Peer *peer; /* NULL once the caller has vanished or the call is dead */
+        uid_t uid;  /* valid once admitted */
+        const Method *method;
+        sd_bus_message *message;
+        Args args;
+        bool admitted;    /* counted for its uid and started, or waiting for its turn */
+        bool dead;        /* answered, or nobody waits for it any more */
+        bool past_return; /* it changes the system now: it goes on though its caller vanishes */
+
+        char *authority;  /* by what right; NULL: none on record */
+        Failure failure;  /* the reason of the failure to come */
+        char *about_file; /* audit */
+        char *about_unit; /* audit, and the real id once resolved */
+        const char *about_message;
+        uint64_t change;
+        size_t reply_bytes;
+
+        Transaction
+                *transaction; /* counted; the object called, or a private one (Preview, Apply) */
+        TAILQ_ENTRY(Call) turn;
+        bool has_turn;         /* it stands in the queue of its transaction */
+        bool owns_transaction; /* it began it, and ends it unless Begin succeeds */
+
+        Reach reach;
+        WarmView *warm;    /* in use by this call; NULL with a transaction */
+        bool repeated;     /* on a fresh worker, after the loss of one */
+        bool wants_parsed; /* a named file that cannot be parsed ends the call */
+        AuthCheck *check;
+        UnitsRequest *request;
+        Diff *diff;
+        Edit one_edit; /* of a method that is one edit; its strings are the message's */
+        char *one_args[4];
+        uint32_t count; /* nodes of the last edit staged */
+        void *state;    /* of the method; freed with state_free */
+        void (*state_free)(void *state);
+        void (*next)(Call *call); /* what call_authorise() goes on with */
+        const char *asked;        /* the action that was asked for */
+};
+
+/* Takes a reference of message and transaction (NULL allowed). Returns: NULL out of memory. */
+Call *call_new(Peer *peer, const Method *method, sd_bus_message *message, Transaction *transaction);
+Call *call_ref(Call *call);
+Call *call_unref(Call *call);
+
+/* Puts the authority on record. Returns: 0 or -ENOMEM. */
+int call_set_authority(Call *call, const char *authority);
+
+/* For audit: adds a name, several are separated by ", ". Returns: 0 or -ENOMEM. */
+int call_add_file(Call *call, const char *file);
+
+/* Counts towards the size of the reply. Returns: 0 or EXM_E_LIMIT_EXCEEDED with call->failure set.
+ */
+int call_budget(Call *call, size_t bytes);
+
+/* An empty reply to be filled; sent with call_send(). Returns: 0 or -errno. */
+int call_new_reply(Call *call, sd_bus_message **ret);
+/* Sends and ends the call; takes over `reply`. */
+void call_send(Call *call, sd_bus_message *reply);
+/* Both in one for simple types, as sd_bus_reply_method_return(). */
+void call_reply(Call *call, const char *types, ...);
+
+/* Answers with `r` (an -errno or a condition) and call->failure, and ends the call. */
+void call_fail(Call *call, int r);
+
+/* The caller has gone. */
+void call_cancel(Call *call);
+void calls_cancel_of_peer(Peer *peer);
+
+/* Interface.Member without the prefix "org.exmachina1.", as polkit and audit are told. */
+char *call_method_name(const Call *call);
+
+/* How many calls are under way: of one uid, and in all. */
+void calls_count(const Manager *m, uid_t uid, unsigned *ret_user, unsigned *ret_total);

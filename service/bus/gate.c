@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * gate.c - the dispatcher.
+ *
+ * The order matters: arguments are decoded and their syntax checked before anybody is asked, so
+ * that a call that could never work costs no dialog; nothing on disk is looked at before polkit has
+ * been asked for the name that the caller gave (reach.c); the decoded arguments are what runs.
+ */
+#include "bus/gate.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "bus/transaction.h"
+#include "util/log.h"
+
+static const Method *method_find(const char *interface, const char *member)
+{
+        for (size_t i = 0; interface && member && i < n_methods; i++)
+                if (strcmp(methods[i].interface, interface) == 0 &&
+                    strcmp(methods[i].member, member) == 0)
+                        return &methods[i];
+        return NULL;
+}
+
+static int refuse(sd_bus_message *message, Condition condition, const char *text)
+{
+        return sd_bus_reply_method_errorf(message, condition_to_dbus_name(condition), "%s", text);
+}
+
+int gate_on_method(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+        const Method *method = method_find(sd_bus_message_get_interface(message),
+                                           sd_bus_message_get_member(message));
+        Transaction *transaction = NULL;
+        unsigned n_user, n_total;
+        Manager *m = userdata;
+        Peer *peer;
+        Call *call;
+        int r;
+
+        if (!sd_bus_message_get_interface(message))
+                return refuse(message, EXM_E_INVALID_ARGS, "name the interface of the method");
+        if (!method || !sd_bus_message_get_sender(message))
+                return refuse(message, EXM_E_ACCESS_DENIED, "not authorised");
+        if (strcmp(method->interface, "org.exmachina1.Transaction") == 0) {
+                transaction = userdata;
+                m = transaction_manager(transaction);
+        }
+        if (m->stopping)
+                return refuse(message, EXM_E_TIMEOUT, "the service is stopping: call again");
+        calls_count(m, (uid_t)-1, &n_user, &n_total);
+        if (n_total >= m->limits->calls_total)
+                return refuse(message, EXM_E_LIMIT_EXCEEDED,
+                              "too many calls are under way: try again later");
+
+        r = peer_get(m, sd_bus_message_get_sender(message), &peer);
+        if (r < 0)
+                return r;
+        call = call_new(peer, method, message, transaction);
+        if (!call)
+                return -ENOMEM;
+        manager_touch_idle(m);
+        r = args_decode(&call->args, method, message, m->limits, &call->failure);
+        if (r != 0)
+                call_fail(call, r);
+        else if (peer->state != PEER_ASKING)
+                gate_admit(call);
+        return 1;
+}
+
+void gate_admit(Call *call)
+{
+        const Limits *limits = call->manager->limits;
+        unsigned n_user, n_total;
+
+        call->admitted = true;
+        if (call->peer->state != PEER_KNOWN) {
+                failure_set(&call->failure, EXM_E_ACCESS_DENIED,
+                            "not authorised: the bus could not say who calls");
+                call_fail(call, EXM_E_ACCESS_DENIED);
+                return;
+        }
+        call->uid = call->peer->uid;
+        calls_count(call->manager, call->uid, &n_user, &n_total);
+        if (n_user > limits->calls_user) {
+                failure_set(&call->failure, EXM_E_LIMIT_EXCEEDED,
+                            "more than %u calls of one user are under way: wait for an answer",
+                            limits->calls_user);
+                call_fail(call, EXM_E_LIMIT_EXCEEDED);
+                return;
+        }
+        if (call->transaction)
+                transaction_take_turn(call->transaction, call);
+        else
+                gate_start(call);
+}
+
+void gate_run(Call *call)
+{
+        int r;
+
+        if (call->dead)
+                return;
+        call_ref(call);
+        r = call->method->run(call);
+        if (r != 0)
+                call_fail(call, r);
+        call_unref(call);
+}
+
+int call_wants_interaction(Call *call, const char *action)
+{
+        return failure_set(&call->failure, EXM_E_INTERACTION_REQUIRED,
+                           "%s: authentication is required: call again with interaction allowed "
+                           "(busctl --allow-interactive-authorization=yes), or ask the "
+                           "administrator for a polkit rule",
+                           action);
+}
+
+static void on_yes(Call *call)
+{
+        _cleanup_free_ char *authority = NULL;
+        int r;
+
+        r = asprintf(&authority, "polkit:%s", call->asked);
+        if (r < 0)
+                authority = NULL;
+        r = authority ? call_set_authority(call, authority) : -ENOMEM;
+        if (r == 0)
+                call->next(call);
+        else
+                call_fail(call, r);
+}
+
+static void on_verdict(int r, Failure *f, AuthVerdict verdict, void *userdata)
+{
+        Call *call = userdata;
+
+        call->check = auth_check_free(call->check);
+        if (r == 0 && verdict == AUTH_YES) {
+                on_yes(call);
+                return;
+        }
+        /* Whatever was found out before is not for this caller. */
+        failure_done(&call->failure);
+        if (f)
+                failure_move(&call->failure, f);
+        if (r == 0 && verdict == AUTH_CHALLENGE)
+                r = call_wants_interaction(call, call->asked);
+        else if (r == 0)
+                r = failure_set(&call->failure, EXM_E_ACCESS_DENIED, "%s: not authorised",
+                                call->asked);
+        call_fail(call, r);
+}
+
+void call_authorise(Call *call, const AuthQuestion *question, void (*next)(Call *call))
+{
+        _cleanup_free_ char *method = call_method_name(call);
+        AuthQuestion full = *question;
+        int r;
+
+        full.sender = sd_bus_message_get_sender(call->message);
+        full.uid = call->uid;
+        full.method = method;
+        full.interactive = sd_bus_message_get_allow_interactive_authorization(call->message) > 0;
+        call->asked = question->action;
+        call->next = next;
+        r = !method ? -ENOMEM
+                    : authoriser_ask(call->manager->authoriser, &full, on_verdict, call,
+                                     &call->check);
+        if (r < 0)
+                call_fail(call, r);
+}
+
+/* A name that systemd does not know is told only to who may ask for it. */
+static void on_unknown_unit_authorised(Call *call)
+{
+        call_fail(call, EXM_E_NO_SUCH_UNIT);
+}
+
+static void ask_for_unit(Call *call, const char *unit, void (*next)(Call *call))
+{
+        call_authorise(call,
+                       &(AuthQuestion){ .action = call->method->action,
+                                        .unit = unit,
+                                        .verb = call->method->verb },
+                       next);
+}
+
+static void on_unit_resolved(int r, Failure *f, const UnitsResult *result, void *userdata)
+{
+        Call *call = userdata;
+
+        call->request = units_request_free(call->request);
+        if (r == 0) {
+                call->about_unit = strdup(result->id);
+                if (call->about_unit)
+                        ask_for_unit(call, call->about_unit, gate_run);
+                else
+                        call_fail(call, -ENOMEM);
+                return;
+        }
+        failure_move(&call->failure, f);
+        if (r == EXM_E_NO_SUCH_UNIT)
+                ask_for_unit(call, call->args.arg[call->method->about_args[0]].s,
+                             on_unknown_unit_authorised);
+        else
+                call_fail(call, r);
+}
+
+static void start_unit_call(Call *call)
+{
+        const char *name = call->args.arg[call->method->about_args[0]].s;
+        int r;
+
+        r = unit_name_check(name, &call->failure);
+        if (r == 0)
+                r = units_resolve(call->manager->units, name, on_unit_resolved, call,
+                                  &call->request);
+        if (r != 0)
+                call_fail(call, r);
+}
+
+void gate_start(Call *call)
+{
+        const Method *method = call->method;
+        int r;
+
+        switch (method->needs) {
+        case NEEDS_PUBLIC:
+                r = call_set_authority(call, "public");
+                if (r == 0)
+                        gate_run(call);
+                else
+                        call_fail(call, r);
+                return;
+        case NEEDS_READ:
+        case NEEDS_WRITE:
+                reach_start(call, gate_run);
+                return;
+        case NEEDS_ACTION:
+                if (method->about == ABOUT_UNIT)
+                        start_unit_call(call);
+                else
+                        call_authorise(call, &(AuthQuestion){ .action = method->action }, gate_run);
+                return;
+        }
+        call_fail(call, EXM_E_ACCESS_DENIED);
+}

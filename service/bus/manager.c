@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * manager.c - wiring of the rooms, the objects on the bus, and the end when nobody needs the
+ * service.
+ */
+#include "bus/manager.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "bus/call.h"
+#include "bus/peer.h"
+#include "bus/transaction.h"
+#include "util/log.h"
+
+/* File I/O that waits on a slow disk, one commit beside the other. */
+#define N_THREADS 8
+
+static int log_failed(int r, const char *what)
+{
+        log_error("%s: %s", what, strerror(-r));
+        return r;
+}
+
+/* Somebody waits for something, or still holds something. */
+static bool manager_is_busy(const Manager *m)
+{
+        return !LIST_EMPTY(&m->calls) || !LIST_EMPTY(&m->transactions) ||
+               !task_pool_is_idle(m->pool) || committer_is_busy(m->committer);
+}
+
+/* The name is ours no more: what has been queued for us by then is still answered (with a word to
+ * call again), and the next call starts a new instance. */
+static int on_released(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        Manager *m = userdata;
+
+        return sd_event_exit(m->event, 0);
+}
+
+static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        Manager *m = userdata;
+        int r;
+
+        if (manager_is_busy(m))
+                return 0;
+        log_debug("idle, exiting");
+        m->stopping = true;
+        sd_notify(false, "STOPPING=1");
+        r = sd_bus_release_name_async(m->bus, NULL, MANAGER_BUS_NAME, on_released, m);
+        return r < 0 ? sd_event_exit(m->event, 0) : 0;
+}
+
+void manager_touch_idle(Manager *m)
+{
+        uint64_t usec = (uint64_t)m->limits->idle_exit_sec * 1000000;
+
+        if (!m->idle || m->stopping)
+                return;
+        if (manager_is_busy(m)) {
+                sd_event_source_set_enabled(m->idle, SD_EVENT_OFF);
+                return;
+        }
+        if (sd_event_source_set_time_relative(m->idle, usec) >= 0)
+                sd_event_source_set_enabled(m->idle, SD_EVENT_ONESHOT);
+}
+
+static int on_name_lost(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+        Manager *m = userdata;
+
+        if (m->stopping)
+                return 0;
+        log_error("the bus name " MANAGER_BUS_NAME " was lost");
+        return sd_event_exit(m->event, EXIT_FAILURE);
+}
+
+static int on_name_acquired(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        Manager *m = userdata;
+        uint32_t code = 0;
+
+        /* 1: DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER of the D-Bus specification. */
+        if (!sd_bus_message_is_method_error(reply, NULL) &&
+            sd_bus_message_read(reply, "u", &code) >= 0 && code == 1) {
+                sd_notify(false, "READY=1");
+                manager_touch_idle(m);
+                return 0;
+        }
+        log_error("the bus name " MANAGER_BUS_NAME " is not to be had: %s",
+                  sd_bus_message_is_method_error(reply, NULL)
+                          ? sd_bus_message_get_error(reply)->message
+                          : "another instance has it");
+        return sd_event_exit(m->event, EXIT_FAILURE);
+}
+
+static int connect_bus(Manager *m)
+{
+        int r;
+
+        r = sd_bus_open_system(&m->bus);
+        if (r < 0)
+                return log_failed(r, "the system bus cannot be reached");
+        r = sd_bus_set_exit_on_disconnect(m->bus, true);
+        if (r >= 0)
+                r = sd_bus_attach_event(m->bus, m->event, SD_EVENT_PRIORITY_NORMAL);
+        if (r >= 0)
+                r = peer_watch(m);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(m->bus, NULL, "org.freedesktop.DBus",
+                                              "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                              "NameLost", on_name_lost, NULL, m);
+        return r < 0 ? log_failed(r, "the system bus cannot be used") : 0;
+}
+
+static int export_objects(Manager *m)
+{
+        int r;
+
+        r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.Config",
+                                     config_vtable, m);
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.Units",
+                                             units_vtable, m);
+        if (r >= 0)
+                r = transactions_export(m);
+        if (r >= 0)
+                r = sd_bus_request_name_async(m->bus, NULL, MANAGER_BUS_NAME, 0, on_name_acquired,
+                                              m);
+        return r < 0 ? log_failed(r, "the objects cannot be offered on the bus") : 0;
+}
+
+static int make_rooms(Manager *m, const ManagerConfig *config)
+{
+        int r;
+
+        r = task_pool_new(&m->pool, m->event, N_THREADS);
+        if (r >= 0)
+                r = roots_new(&m->roots, config->readable, config->writable);
+        if (r >= 0)
+                r = ordinary_files_load(&m->ordinary, config->ordinary_files);
+        if (r >= 0)
+                r = file_modes_load(&m->modes, config->file_modes);
+        if (r >= 0)
+                r = tree_new(&m->tree, m->event, m->pool, &config->tree);
+        if (r >= 0)
+                r = view_cache_new(&m->views, m->event, m->tree, m->limits);
+        if (r >= 0)
+                r = committer_new(&m->committer, m->pool, m->roots);
+        if (r >= 0)
+                r = units_new(&m->units, m->bus, m->limits);
+        if (r >= 0)
+                r = authoriser_new(&m->authoriser, m->limits);
+        if (r >= 0)
+                r = audit_new(&m->audit, m->event);
+        if (r >= 0)
+                r = sd_event_add_time_relative(m->event, &m->idle, CLOCK_MONOTONIC,
+                                               (uint64_t)m->limits->idle_exit_sec * 1000000, 0,
+                                               on_idle, m);
+        return r < 0 ? log_failed(r, "the service cannot be set up") : 0;
+}
+
+int manager_new(Manager **ret, sd_event *event, const ManagerConfig *config)
+{
+        Manager *m;
+        int r;
+
+        m = calloc(1, sizeof(*m));
+        if (!m)
+                return -ENOMEM;
+        m->event = sd_event_ref(event);
+        m->limits = config->limits;
+        m->worker_uid = config->tree.worker_uid;
+        m->worker_gid = config->tree.worker_gid;
+        m->diff_path = config->diff_path;
+        LIST_INIT(&m->peers);
+        LIST_INIT(&m->calls);
+        LIST_INIT(&m->transactions);
+
+        r = connect_bus(m);
+        if (r >= 0)
+                r = make_rooms(m, config);
+        if (r >= 0)
+                r = export_objects(m);
+        if (r < 0) {
+                manager_free(m);
+                return r;
+        }
+        *ret = m;
+        return 0;
+}
+
+Manager *manager_free(Manager *m)
+{
+        Transaction *t;
+        Peer *peer;
+
+        if (!m)
+                return NULL;
+        m->stopping = true;
+        /* Commits that have begun end before anything else does. */
+        if (m->pool)
+                task_pool_drain(m->pool);
+        while ((t = LIST_FIRST(&m->transactions)))
+                transaction_end(t, "shutdown");
+        while ((peer = LIST_FIRST(&m->peers)))
+                peer_vanish(peer);
+        committer_free(m->committer);
+        m->pool = task_pool_free(m->pool);
+        view_cache_free(m->views);
+        tree_free(m->tree);
+        units_free(m->units);
+        authoriser_free(m->authoriser);
+        audit_free(m->audit);
+        file_modes_free(m->modes);
+        ordinary_files_free(m->ordinary);
+        roots_free(m->roots);
+        sd_event_source_disable_unref(m->idle);
+        sd_bus_flush_close_unref(m->bus);
+        sd_event_unref(m->event);
+        free(m);
+        return NULL;
+}

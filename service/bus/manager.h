@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * manager.h - the one object that knows all rooms; passed explicitly, never global.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "auth/audit.h"
+#include "auth/authoriser.h"
+#include "bus/view-cache.h"
+#include "commit/commit.h"
+#include "files/modes.h"
+#include "files/ordinary.h"
+#include "files/roots.h"
+#include "tree/tree.h"
+#include "units/units.h"
+#include "util/limits.h"
+#include "util/task.h"
+
+#define MANAGER_BUS_NAME "org.exmachina1"
+#define MANAGER_PATH     "/org/exmachina1"
+
+typedef struct Peer Peer;
+typedef struct Call Call;
+typedef struct Transaction Transaction;
+
+typedef struct ManagerConfig {
+        const Limits *limits;
+        char *const *readable;
+        char *const *writable;
+        TreeConfig tree;
+        const char *ordinary_files; /* path of the list */
+        const char *file_modes;     /* path of the list */
+        const char *diff_path;      /* exmachina-diff */
+} ManagerConfig;
+
+typedef struct Manager {
+        sd_event *event;
+        sd_bus *bus;
+        const Limits *limits;
+        uid_t worker_uid;
+        gid_t worker_gid;
+        const char *diff_path;
+
+        TaskPool *pool;
+        Roots *roots;
+        OrdinaryFiles *ordinary;
+        FileModes *modes;
+        Tree *tree;
+        ViewCache *views;
+        Committer *committer;
+        Units *units;
+        Authoriser *authoriser;
+        Audit *audit;
+
+        LIST_HEAD(, Peer) peers;
+        LIST_HEAD(, Call) calls;
+        LIST_HEAD(, Transaction) transactions;
+        uint64_t last_transaction;
+
+        sd_event_source *idle;
+        bool stopping; /* the name is being given up */
+} Manager;
+
+/* Connects to the system bus, exports the objects and asks for the name.
+ * `config` and what it points to outlive the manager. Returns: 0 or -errno, logged. */
+int manager_new(Manager **ret, sd_event *event, const ManagerConfig *config);
+
+/* Open transactions end with Closed("shutdown"). NULL is allowed. */
+Manager *manager_free(Manager *m);
+
+/* To be called when something ended: when nothing is left that somebody waits for, the countdown to
+ * the exit begins anew. */
+void manager_touch_idle(Manager *m);

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * main.c - exmachinad: arguments, settings, one event loop, exit code.
+ *
+ * polkit-gobject needs GLib's main context, sd-bus needs sd-event: sd-event is embedded in the GLib
+ * main loop as a GSource, as sd_event_get_fd(3) shows. Everything runs on this one thread; what
+ * blocks runs in the threads of util/task.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <pwd.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <glib.h>
+
+#include <systemd/sd-event.h>
+
+#include "bus/manager.h"
+#include "settings.h"
+#include "util/log.h"
+
+#define WORKER_USER "exmachina-worker"
+
+typedef struct EventSource {
+        GSource source;
+        GPollFD poll;
+        sd_event *event;
+        GMainLoop *loop;
+} EventSource;
+
+static gboolean source_prepare(GSource *source, gint *timeout)
+{
+        return sd_event_prepare(((EventSource *)source)->event) > 0;
+}
+
+static gboolean source_check(GSource *source)
+{
+        return sd_event_wait(((EventSource *)source)->event, 0) > 0;
+}
+
+static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer userdata)
+{
+        EventSource *s = (EventSource *)source;
+
+        if (sd_event_dispatch(s->event) > 0 && sd_event_get_state(s->event) != SD_EVENT_FINISHED)
+                return G_SOURCE_CONTINUE;
+        g_main_loop_quit(s->loop);
+        return G_SOURCE_REMOVE;
+}
+
+/* Returns: the exit code that was given to sd_event_exit(), or -errno. */
+static int run_loop(sd_event *event)
+{
+        static GSourceFuncs functions = { source_prepare, source_check, source_dispatch,
+                                          NULL,           NULL,         NULL };
+        EventSource *source;
+        int code = 0, r;
+
+        source = (EventSource *)g_source_new(&functions, sizeof(*source));
+        source->event = event;
+        source->loop = g_main_loop_new(NULL, FALSE);
+        source->poll.fd = sd_event_get_fd(event);
+        source->poll.events = G_IO_IN | G_IO_HUP | G_IO_ERR;
+        g_source_add_poll(&source->source, &source->poll);
+        g_source_attach(&source->source, NULL);
+
+        g_main_loop_run(source->loop);
+
+        r = sd_event_get_exit_code(event, &code);
+        g_main_loop_unref(source->loop);
+        g_source_destroy(&source->source);
+        g_source_unref(&source->source);
+        return r < 0 ? r : code;
+}
+
+static int find_worker_user(uid_t *ret_uid, gid_t *ret_gid)
+{
+        const struct passwd *user = getpwnam(WORKER_USER);
+
+        if (!user || user->pw_uid == 0) {
+                log_error("there is no user " WORKER_USER ": run systemd-sysusers");
+                return -ESRCH;
+        }
+        *ret_uid = user->pw_uid;
+        *ret_gid = user->pw_gid;
+        return 0;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+        return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int make_event(sd_event **ret)
+{
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        static const int signals[] = { SIGTERM, SIGINT };
+        sigset_t mask;
+        int r;
+
+        sigemptyset(&mask);
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                sigaddset(&mask, signals[i]);
+        /* Before any thread exists: they all inherit it. */
+        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+                return -errno;
+        signal(SIGPIPE, SIG_IGN);
+
+        r = sd_event_default(&event);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
+                r = sd_event_add_signal(event, NULL, signals[i], on_signal, NULL);
+        if (r >= 0)
+                r = sd_event_set_watchdog(event, true);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(event);
+        return 0;
+}
+
+static int run(const char *config_file)
+{
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(settings_done) Settings settings = { 0 };
+        ManagerConfig config = { 0 };
+        Manager *manager = NULL;
+        int r;
+
+        r = settings_read(&settings, config_file);
+        if (r < 0)
+                return r;
+        log_set_level(settings.log_level);
+        config = (ManagerConfig){
+                .limits = &settings.limits,
+                .readable = settings.readable,
+                .writable = settings.writable,
+                .ordinary_files = EXM_DATADIR "/exmachina/ordinary-files",
+                .file_modes = EXM_DATADIR "/exmachina/file-modes",
+                .diff_path = EXM_LIBEXECDIR "/exmachina/exmachina-diff",
+                .tree = {
+                        .worker_path = EXM_LIBEXECDIR "/exmachina/exmachina-worker",
+                        .lens_dir = EXM_LENSDIR,
+                        .cache_dir = EXM_CACHEDIR,
+                        .limits = &settings.limits,
+                        .lenses = settings.lenses,
+                        .n_lenses = settings.n_lenses,
+                },
+        };
+        r = find_worker_user(&config.tree.worker_uid, &config.tree.worker_gid);
+        if (r >= 0)
+                r = make_event(&event);
+        if (r >= 0)
+                r = manager_new(&manager, event, &config);
+        if (r >= 0)
+                r = run_loop(event);
+        manager_free(manager);
+        return r;
+}
+
+static int usage(const char *program, int code)
+{
+        fprintf(code == 0 ? stdout : stderr,
+                "usage: %s [--config FILE]\n"
+                "The privileged configuration service, started by the system bus.\n"
+                "  --config FILE  read FILE and FILE.d/*.conf [" EXM_SYSCONFDIR
+                "/exmachina/exmachina.conf]\n"
+                "  --version      print the version\n",
+                program);
+        return code;
+}
+
+int main(int argc, char *argv[])
+{
+        static const struct option options[] = {
+                { "config", required_argument, NULL, 'c' },
+                { "help", no_argument, NULL, 'h' },
+                { "version", no_argument, NULL, 'v' },
+                { 0 },
+        };
+        const char *config_file = EXM_SYSCONFDIR "/exmachina/exmachina.conf";
+        int option;
+
+        while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+                switch (option) {
+                case 'c':
+                        config_file = optarg;
+                        break;
+                case 'v':
+                        puts("exmachinad " EXM_VERSION);
+                        return EXIT_SUCCESS;
+                case 'h':
+                        return usage(argv[0], EXIT_SUCCESS);
+                default:
+                        return usage(argv[0], EXIT_FAILURE);
+                }
+        }
+        if (optind < argc)
+                return usage(argv[0], EXIT_FAILURE);
+
+        /* What the caller's environment says must steer nothing: locale, augeas, GLib, polkit. */
+        umask(0077);
+        return run(config_file) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
