@@ -1,0 +1,669 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Transactions: each verb, all or nothing, diffs, commits, versions, limits, and their end."""
+import os
+import shutil
+import time
+from pathlib import Path
+
+import daemon
+from bus import CONTRACT, GLib, PingWatch, Refusal, expect, in_background
+from case import equal, has
+from samples import HOSTS
+
+HOSTS_TREE = "/files/etc/hosts"
+FILE = "/etc/sysctl.d/exm-test.conf"
+TREE = "/files" + FILE
+
+
+def setup(t, user="alice"):
+    t.file("/etc/hosts", HOSTS)
+    t.rules.allow(user)
+    return t.client(user)
+
+
+def committed(t, *edits, content=HOSTS):
+    """The text of /etc/hosts after these edits."""
+    t.file("/etc/hosts", content)
+    t.rules.allow("alice")
+    t.client().Config.Apply(list(edits))
+    return Path("/etc/hosts").read_text()
+
+
+def unchanged():
+    equal(Path("/etc/hosts").read_text(), HOSTS, "/etc/hosts")
+
+
+# ---------------------------------------------------------------- verbs
+
+def test_verb_set(t):
+    equal(committed(t, ("set", [HOSTS_TREE + "/1/ipaddr", "127.0.0.9"])),
+          HOSTS.replace("127.0.0.1", "127.0.0.9"))
+
+
+def test_verb_set_makes_nodes(t):
+    equal(committed(t, ("set", [HOSTS_TREE + "/01/ipaddr", "192.0.2.1"]),
+                    ("set", [HOSTS_TREE + "/01/canonical", "new"])), HOSTS + "192.0.2.1\tnew\n")
+
+
+def test_verb_setm(t):
+    equal(committed(t, ("setm", [HOSTS_TREE + "/*[ipaddr]", "canonical", "same"])),
+          HOSTS.replace("localhost", "same").replace("files.example", "same"))
+
+
+def test_verb_clear_and_clearm(t):
+    alice = setup(t)
+    transaction = alice.begin()
+    transaction.Edit([("clear", [HOSTS_TREE + "/2/alias"])])
+    equal(transaction.GetValue(HOSTS_TREE + "/2/alias"), (False, ""))
+    transaction.Edit([("clearm", [HOSTS_TREE + "/*[ipaddr]", "canonical"])])
+    equal(transaction.GetValue(HOSTS_TREE + "/1/canonical"), (False, ""))
+    with expect("PutFailed") as seen:
+        transaction.Commit()
+    has(seen.message, "/etc/hosts")
+    assert len(seen.message) < 1000, "a dump, not words"
+    unchanged()
+
+
+def test_verb_touch(t):
+    alice = setup(t)
+    transaction = alice.begin()
+    transaction.Edit([("touch", [HOSTS_TREE + "/2/alias[2]"])])
+    equal(transaction.Match(HOSTS_TREE + "/2/alias"),
+          [HOSTS_TREE + "/2/alias[1]", HOSTS_TREE + "/2/alias[2]"])
+
+
+def test_verb_ins(t):
+    equal(committed(t, ("ins", ["01", "before", HOSTS_TREE + "/2"]),
+                    ("set", [HOSTS_TREE + "/01/ipaddr", "192.0.2.1"]),
+                    ("set", [HOSTS_TREE + "/01/canonical", "new"])),
+          HOSTS.replace("192.0.2.7 ", "192.0.2.1\tnew\n192.0.2.7 "))
+
+
+def test_verb_mv_cp_rename(t):
+    alice = setup(t)
+    transaction = alice.begin()
+    transaction.Edit([("cp", [HOSTS_TREE + "/2", HOSTS_TREE + "/05"])])
+    equal(transaction.GetValue(HOSTS_TREE + "/05/canonical"), (True, "files.example"))
+    transaction.Edit([("mv", [HOSTS_TREE + "/05/canonical", HOSTS_TREE + "/05/moved"])])
+    equal(transaction.GetValue(HOSTS_TREE + "/05/moved"), (True, "files.example"))
+    transaction.Edit([("rename", [HOSTS_TREE + "/05/moved", "canonical"])])
+    equal(transaction.GetValue(HOSTS_TREE + "/05/canonical"), (True, "files.example"))
+
+
+def test_verb_rm(t):
+    equal(committed(t, ("rm", [HOSTS_TREE + "/2/alias"])), HOSTS.replace("files.example files ", "files.example "))
+
+
+def test_verb_defvar_defnode_live_with_the_transaction(t):
+    alice = setup(t)
+    transaction = alice.begin()
+    transaction.Edit([("defvar", ["server", HOSTS_TREE + "/*[ipaddr='192.0.2.7']"])])
+    transaction.Edit([("set", ["$server/canonical", "renamed"]),
+                      ("defnode", ["fresh", HOSTS_TREE + "/09/ipaddr", "192.0.2.9"]),
+                      ("set", [HOSTS_TREE + "/09/canonical", "nine"])])
+    equal(transaction.GetValue("$fresh"), (True, "192.0.2.9"))
+    transaction.Commit()
+    equal(Path("/etc/hosts").read_text(), HOSTS.replace("files.example", "renamed") + "192.0.2.9\tnine\n")
+
+
+def test_verb_text(t):
+    equal(committed(t, ("text", ["/etc/hosts", "192.0.2.3 x\n"])), "192.0.2.3 x\n")
+    with expect("ParseFailed"):
+        t.client().Config.Apply([("text", ["/etc/hosts", "what is this !\n"])])
+    equal(Path("/etc/hosts").read_text(), "192.0.2.3 x\n")
+
+
+def test_verb_text_makes_a_file(t):
+    t.rules.allow("alice")
+    t.keep(FILE)
+    t.client().Config.Apply([("text", [FILE, "a = 1\n"])])
+    equal(Path(FILE).read_text(), "a = 1\n")
+    info = os.stat(FILE)
+    equal((info.st_mode & 0o7777, info.st_uid, info.st_gid), (0o644, 0, 0))
+
+
+def test_verb_ln(t):
+    t.file("/etc/sysctl.d/exm-target.conf", "a = 1\n")
+    t.keep(FILE)
+    t.rules.allow("alice")
+    t.client().Config.Apply([("ln", ["/etc/sysctl.d/exm-target.conf", FILE])])
+    equal(os.readlink(FILE), "/etc/sysctl.d/exm-target.conf")
+    equal(Path("/etc/sysctl.d/exm-target.conf").read_text(), "a = 1\n")
+
+
+def test_verb_mode_and_owner(t):
+    t.file(FILE, "a = 1\n")
+    t.rules.allow("alice")
+    t.client().Config.Apply([("mode", [FILE, "0640"]), ("owner", [FILE, "root:alice"])])
+    info = os.stat(FILE)
+    equal((info.st_mode & 0o7777, info.st_uid, info.st_gid), (0o640, 0, 6001))
+    equal(Path(FILE).read_text(), "a = 1\n")
+    for edit in (("mode", [FILE, "rwx"]), ("mode", [FILE, "99999"]), ("owner", [FILE, "nobody-such:x"]),
+                 ("owner", [FILE, "root"]), ("mode", [FILE, "-1"])):
+        with expect("InvalidEdit", "InvalidArgs"):
+            t.client().Config.Apply([edit])
+
+
+def test_mode_of_an_ordinary_file_is_sensitive(t):
+    """The right to write /etc/hosts covers its text alone."""
+    t.file("/etc/hosts", HOSTS)
+    t.rules.allow("alice", "write-config").allow("alice", "read-config").deny("alice")
+    for edit in (("mode", ["/etc/hosts", "0666"]), ("owner", ["/etc/hosts", "alice:alice"]),
+                 ("ln", ["/etc/passwd", "/etc/hosts"])):
+        with expect("AccessDenied"):
+            t.client().Config.Apply([edit])
+    unchanged()
+
+
+def test_methods_for_single_edits(t):
+    alice = setup(t)
+    transaction = alice.begin()
+    transaction.SetValue(HOSTS_TREE + "/1/canonical", "one")
+    equal(transaction.SetMany(HOSTS_TREE + "/*[ipaddr]", "alias", "many"), 2)
+    transaction.Insert(HOSTS_TREE + "/2", "07", True)
+    transaction.SetValue(HOSTS_TREE + "/07/ipaddr", "192.0.2.70")
+    transaction.SetValue(HOSTS_TREE + "/07/name", "seven")
+    transaction.Move(HOSTS_TREE + "/07/name", HOSTS_TREE + "/07/canonical")
+    equal(transaction.Remove(HOSTS_TREE + "/2/#comment"), 1)
+    transaction.Commit()
+    equal(Path("/etc/hosts").read_text(),
+          "# The addresses of this machine\n127.0.0.1  one many\n\n# others\n192.0.2.70\tseven\n"
+          "192.0.2.7       files.example many\n")
+
+
+def test_staged_tree_is_read_by_its_transaction_alone(t):
+    alice = setup(t)
+    transaction = alice.begin()
+    transaction.SetValue(HOSTS_TREE + "/1/ipaddr", "192.0.2.50")
+    equal(transaction.GetValue(HOSTS_TREE + "/1/ipaddr"), (True, "192.0.2.50"))
+    equal(transaction.Match(HOSTS_TREE + "/*[ipaddr='192.0.2.50']"), [HOSTS_TREE + "/1"])
+    equal(transaction.Read(HOSTS_TREE + "/1/ipaddr", 0, 0)[0], [(HOSTS_TREE + "/1/ipaddr", True, "192.0.2.50")])
+    equal(transaction.Errors(HOSTS_TREE), [])
+    equal(alice.Config.GetValue(HOSTS_TREE + "/1/ipaddr"), (True, "127.0.0.1"))
+    equal(transaction.property("Files"), ["/etc/hosts"])
+    other = alice.begin()
+    equal(other.GetValue(HOSTS_TREE + "/1/ipaddr"), (True, "127.0.0.1"))
+    unchanged()
+
+
+# ---------------------------------------------------------------- all or nothing
+
+def test_edit_is_all_or_nothing(t):
+    alice = setup(t)
+    transaction = alice.begin()
+    good = ("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.50"])
+    for index, bad in enumerate((("set", [HOSTS_TREE + "/*/ipaddr", "x"]), ("nonsense", ["a"]),
+                                 ("set", [HOSTS_TREE + "/1"]), ("set", []),
+                                 ("mv", [HOSTS_TREE + "/77", HOSTS_TREE + "/78"]),
+                                 ("ins", ["x", "beside", HOSTS_TREE + "/1"]),
+                                 ("set", [HOSTS_TREE + "[", "x"]), ("load", []), ("save", []),
+                                 ("setm", [HOSTS_TREE + "/*", "a"])), 1):
+        with expect("InvalidEdit", "InvalidPath", "ManyMatches", "NoMatch", "InvalidArgs") as seen:
+            transaction.Edit([good] * index + [bad])
+        assert seen.message.startswith(f"edit {index}: "), f"{bad}: {seen.message}"
+        equal(transaction.GetValue(HOSTS_TREE + "/1/ipaddr"), (True, "127.0.0.1"), f"after {bad}")
+    equal(transaction.Diff(), [])
+    transaction.Edit([good])
+    equal(transaction.GetValue(HOSTS_TREE + "/1/ipaddr"), (True, "192.0.2.50"))
+
+
+def test_commit_of_several_files_is_all_or_nothing(t):
+    """The last of three files cannot be replaced: the first two are as before."""
+    paths = [f"/etc/sysctl.d/exm-{n}.conf" for n in "abc"]
+    for path in paths:
+        t.file(path, "a = 1\n")
+    t.rules.allow("alice")
+    t.undo(lambda: daemon.run("chattr", "-i", paths[2], check=False))
+    daemon.run("chattr", "+i", paths[2])
+    with expect("Refused") as seen:
+        t.client().Config.Apply([("set", [f"/files{path}/a", "2"]) for path in paths])
+    has(seen.message, paths[2])
+    daemon.run("chattr", "-i", paths[2])
+    for path in paths:
+        equal(Path(path).read_text(), "a = 1\n", path)
+    assert t.client().Config.Apply([("set", [f"/files{path}/a", "2"]) for path in paths]) > 0
+    for path in paths:
+        equal(Path(path).read_text(), "a = 2\n", path)
+
+
+def test_values_that_must_not_be_written(t):
+    alice = setup(t)
+    transaction = alice.begin()
+    for value in ("a\ufffdb", "a\x01b", "a\x7fb", "a\x1b[0m", "a\rb", "a\x04b"):
+        with expect("InvalidEdit"):
+            transaction.SetValue(HOSTS_TREE + "/1/canonical", value)
+        with expect("InvalidEdit"):
+            transaction.Insert(HOSTS_TREE + "/1", value, True)
+        with expect("InvalidEdit"):
+            transaction.Edit([("text", ["/etc/hosts", f"127.0.0.1 {value}\n"])])
+    equal(transaction.Diff(), [])
+
+
+def test_t24_a_newline_does_not_make_a_line(t):
+    """The lens refuses it, or the diff touches the one node."""
+    alice = setup(t)
+    for path, value in ((HOSTS_TREE + "/1/canonical", "a\n6.6.6.6 evil"), (HOSTS_TREE + "/1/ipaddr", "1\n2"),
+                        (HOSTS_TREE + "/#comment[1]", "a\n6.6.6.6 evil")):
+        with expect("PutFailed", "InvalidEdit"):
+            alice.Config.Apply([("set", [path, value])])
+    unchanged()
+    t.file(FILE, "a = 1\n")
+    with expect("PutFailed", "InvalidEdit"):
+        alice.Config.Apply([("set", [TREE + "/a", "1\nkernel.core_pattern = |/bin/sh"])])
+    equal(Path(FILE).read_text(), "a = 1\n")
+
+
+def test_t29_the_loader_cannot_be_steered(t):
+    alice = setup(t)
+    transaction = alice.begin()
+    for path in ("/augeas/load/Hosts/incl", "/augeas/save", "/augeas/context", "/augeas/root",
+                 "/augeas/load/X/lens", "/augeas/variables/x", "/", "/files", "/text/x", "/augeas"):
+        with expect("InvalidEdit", "InvalidPath", "NoLens"):
+            transaction.SetValue(path, "x")
+        with expect("InvalidEdit", "InvalidPath", "NoLens", "NoMatch"):
+            transaction.Edit([("mv", [HOSTS_TREE + "/1", path])])
+        with expect("InvalidEdit", "InvalidPath", "NoLens"):
+            transaction.Remove(path + "//*")
+    equal(transaction.GetValue(HOSTS_TREE + "/1/ipaddr"), (True, "127.0.0.1"))
+
+
+# ---------------------------------------------------------------- diff, commit
+
+def test_diff_is_what_commit_writes(t):
+    alice = setup(t)
+    t.file(FILE, "a = 1\nb = 2\n")
+    transaction = alice.begin()
+    equal(transaction.Diff(), [])
+    transaction.Edit([("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.50"]), ("set", [TREE + "/b", "3"])])
+    diffs = dict(transaction.Diff())
+    equal(set(diffs), {"/etc/hosts", FILE})
+    has(diffs["/etc/hosts"], "\n-127.0.0.1  localhost\n", "\n+192.0.2.50  localhost\n", "--- ", "+++ ", "@@")
+    equal(transaction.Diff(file=FILE), [(FILE, diffs[FILE])])
+    before = {"/etc/hosts": HOSTS, FILE: "a = 1\nb = 2\n"}
+    change = transaction.Commit()
+    assert change > 0
+    for path, diff in diffs.items():
+        equal(_apply(before[path], diff), Path(path).read_text(), path)
+    equal(transaction.property("State"), "committed")
+    equal(transaction.property("Change"), change)
+
+
+def _apply(text, diff):
+    """The text after a unified diff."""
+    lines, out, position = text.splitlines(keepends=True), [], 0
+    for line in diff.splitlines(keepends=True):
+        if line.startswith(("---", "+++")):
+            continue
+        if line.startswith("@@"):
+            start = int(line.split()[1].split(",")[0].lstrip("-"))
+            out += lines[position:max(start - 1, 0)]
+            position = max(start - 1, 0)
+        elif line.startswith("-"):
+            equal(lines[position], line[1:])
+            position += 1
+        elif line.startswith("+"):
+            out.append(line[1:])
+        elif line.startswith(" "):
+            out.append(lines[position])
+            position += 1
+    return "".join(out + lines[position:])
+
+
+def test_untouched_text_stays_byte_for_byte(t):
+    """Comments, order, odd spacing, line ends, Latin-1, the missing final newline."""
+    for content in (b"# caf\xe9  \n\n\n  a   =   1\n;x\nb=2\n\n", b"a = 1\r\n# c\r\nb=2\r\n", b"b=2\na=1"):
+        t.file(FILE, content)
+        t.rules.allow("alice")
+        wanted = content.replace(b"b=2", b"b=3")
+        value = "3\r" if b"\r" in content else "3"
+        try:
+            t.client().Config.Apply([("set", [TREE + "/b", value])])
+        except Refusal as refusal:
+            assert b"\r" in content and refusal.short == "InvalidEdit", refusal
+            t.client().Config.Apply([("rm", [TREE + "/a"])])
+            wanted = b"# c\r\nb=2\r\n"
+        equal(Path(FILE).read_bytes(), wanted)
+
+
+def test_empty_commit_is_change_0(t):
+    alice = setup(t)
+    inode = os.stat("/etc/hosts").st_ino
+    equal(alice.begin().Commit(), 0)
+    transaction = alice.begin()
+    transaction.SetValue(HOSTS_TREE + "/1/ipaddr", "192.0.2.50")
+    transaction.SetValue(HOSTS_TREE + "/1/ipaddr", "127.0.0.1")
+    equal(transaction.Commit(), 0)
+    equal(os.stat("/etc/hosts").st_ino, inode)
+
+
+def test_change_numbers_grow(t):
+    alice = setup(t)
+    first = alice.Config.Apply([("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.50"])])
+    second = alice.Config.Apply([("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.51"])])
+    assert 0 < first < second, (first, second)
+
+
+def test_new_file_and_removed_file(t):
+    t.rules.allow("alice")
+    t.keep(FILE)
+    alice = t.client()
+    alice.Config.Apply([("set", [TREE + "/exm.a", "1"])])
+    equal(Path(FILE).read_text(), "exm.a = 1\n")
+    alice.Config.Apply([("rm", [TREE])])
+    assert not Path(FILE).exists(), "still there"
+
+
+def test_new_file_in_a_new_directory(t):
+    t.rules.allow("alice")
+    folder = Path("/etc/systemd/system/exm-new.service.d")
+    t.undo(lambda: shutil.rmtree(folder, ignore_errors=True))
+    t.client().Config.Apply([("set", [f"/files{folder}/x.conf/Service/Restart/value", "always"])])
+    equal((folder / "x.conf").read_text().strip(), "[Service]\nRestart=always")
+    equal((folder.stat().st_mode & 0o7777, folder.stat().st_uid), (0o755, 0))
+
+
+def test_mode_of_new_secrets(t):
+    """A file that is to be secret is so from its first moment."""
+    t.rules.allow("alice")
+    t.folder("/etc/sudoers.d")
+    t.keep("/etc/sudoers.d/exm")
+    t.client().Config.Apply([("text", ["/etc/sudoers.d/exm", "alice ALL=(ALL) ALL\n"])])
+    equal(os.stat("/etc/sudoers.d/exm").st_mode & 0o7777, 0o440)
+
+
+def test_no_lens_is_never_a_silent_nothing(t):
+    alice = setup(t)
+    for path in ("/files/etc/exm-no-lens/a", "/files/tmp/x/a"):
+        with expect("NoLens"):
+            alice.Config.Apply([("set", [path, "1"])])
+    with expect("NoLens"):
+        alice.Config.Apply([("text", ["/etc/exm-no-lens", "x"])])
+    assert not Path("/etc/exm-no-lens").exists()
+
+
+def test_a_lens_of_the_callers_choice(t):
+    t.file("/etc/exm-other.conf", "a = 1\n")
+    t.rules.allow("alice")
+    alice = t.client()
+    with expect("NoLens"):
+        alice.begin().GetValue("/files/etc/exm-other.conf/a")
+    transaction = alice.begin(files=[("/etc/exm-other.conf", "Sysctl.lns")])
+    equal(transaction.GetValue("/files/etc/exm-other.conf/a"), (True, "1"))
+    transaction.SetValue("/files/etc/exm-other.conf/a", "2")
+    transaction.Commit()
+    equal(Path("/etc/exm-other.conf").read_text(), "a = 2\n")
+    for lens in ("Nothing.lns", "Sysctl", "../x.lns", "Sysctl.lns; x", "", "/etc/x.aug", "@Sysctl"):
+        with expect("NoLens", "InvalidArgs"):
+            alice.begin(files=[("/etc/exm-other.conf", lens)]).GetValue("/files/etc/exm-other.conf/a")
+    for file in ("/tmp/x", "/var/lib/dpkg/status", "relative", "/etc/exmachina/exmachina.conf"):
+        with expect("Refused", "InvalidArgs", "AccessDenied", "NoLens"):
+            alice.begin(files=[(file, "Sysctl.lns")]).Match("/files" + file + "/*")
+
+
+def test_preview_changes_nothing_and_apply_does(t):
+    alice = setup(t)
+    edits = [("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.50"])]
+    diffs, versions = alice.Config.Preview(edits)
+    has(dict(diffs)["/etc/hosts"], "+192.0.2.50  localhost")
+    equal(versions, {"/etc/hosts": alice.Config.ReadFile("/etc/hosts")[1]})
+    unchanged()
+    equal(alice.Config.Transactions(), [])
+    assert alice.Config.Apply(edits, expect=versions) > 0
+    equal(Path("/etc/hosts").read_text(), HOSTS.replace("127.0.0.1", "192.0.2.50"))
+    equal(alice.Config.Transactions(), [])
+
+
+# ---------------------------------------------------------------- conflict, expect, rebase
+
+def test_t30_a_lost_update_is_a_conflict(t):
+    """Also within the same second, with the same size, with mtime put back; metadata counts too."""
+    t.rules.allow("alice")
+
+    def same_size():
+        info = os.stat("/etc/hosts")
+        Path("/etc/hosts").write_text(HOSTS.replace("files", "fIles"))
+        os.utime("/etc/hosts", ns=(info.st_atime_ns, info.st_mtime_ns))
+
+    def replaced():
+        Path("/etc/hosts.exm").write_text(HOSTS + "# x\n")
+        os.rename("/etc/hosts.exm", "/etc/hosts")
+
+    for outside in (lambda: Path("/etc/hosts").write_text(HOSTS + "# x\n"), same_size, replaced,
+                    lambda: os.chmod("/etc/hosts", 0o600), lambda: os.chown("/etc/hosts", 0, 6001),
+                    lambda: os.setxattr("/etc/hosts", "user.exm", b"1"), lambda: os.unlink("/etc/hosts")):
+        t.file("/etc/hosts", HOSTS)
+        transaction = t.client().begin()
+        transaction.SetValue(HOSTS_TREE + "/1/ipaddr", "192.0.2.50")
+        outside()
+        state = daemon.fingerprint("/etc/hosts") if Path("/etc/hosts").exists() else None
+        with expect("Conflict") as seen:
+            transaction.Commit()
+        has(seen.message, "/etc/hosts")
+        equal(daemon.fingerprint("/etc/hosts") if Path("/etc/hosts").exists() else None, state)
+
+
+def test_a_file_that_appeared_meanwhile_is_a_conflict(t):
+    t.rules.allow("alice")
+    t.keep(FILE)
+    transaction = t.client().begin()
+    transaction.SetValue(TREE + "/a", "1")
+    Path(FILE).write_text("b = 2\n")
+    with expect("Conflict"):
+        transaction.Commit()
+    equal(Path(FILE).read_text(), "b = 2\n")
+
+
+def test_expect(t):
+    alice = setup(t)
+    version = alice.Config.ReadFile("/etc/hosts")[1]
+    edits = [("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.50"])]
+    for wrong in ("0" * 64, "", "x", version.upper() if version.upper() != version else "y"):
+        with expect("Conflict", "InvalidArgs"):
+            alice.Config.Apply(edits, expect={"/etc/hosts": wrong})
+        unchanged()
+    t.keep(FILE)
+    with expect("Conflict"):
+        alice.Config.Apply([("set", [TREE + "/a", "1"])], expect={FILE: "0" * 64})
+    assert not Path(FILE).exists()
+    assert alice.Config.Apply([("set", [TREE + "/a", "1"])], expect={FILE: ""}) > 0
+    assert alice.Config.Apply(edits, expect={"/etc/hosts": version}) > 0
+    with expect("Conflict"):
+        alice.Config.Apply([("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.51"])], expect={"/etc/hosts": version})
+
+
+def test_rebase(t):
+    alice = setup(t)
+    transaction = alice.begin()
+    transaction.Edit([("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.50"]),
+                      ("set", [HOSTS_TREE + "/1/alias", "me"])])
+    Path("/etc/hosts").write_text("# new first line\n" + HOSTS)
+    with expect("Conflict"):
+        transaction.Commit()
+    equal(transaction.Rebase(), 2)
+    transaction.Commit()
+    equal(Path("/etc/hosts").read_text(), "# new first line\n" +
+          HOSTS.replace("127.0.0.1  localhost", "192.0.2.50  localhost me"))
+
+
+def test_rebase_that_no_longer_fits(t):
+    alice = setup(t)
+    transaction = alice.begin()
+    transaction.Edit([("set", [HOSTS_TREE + "/1/alias", "me"]),
+                      ("mv", [HOSTS_TREE + "/2/alias", HOSTS_TREE + "/2/x"])])
+    Path("/etc/hosts").write_text("127.0.0.1 localhost\n")
+    with expect("NoMatch", "InvalidEdit", "Conflict") as seen:
+        transaction.Rebase()
+    has(seen.message, "edit")
+    equal(Path("/etc/hosts").read_text(), "127.0.0.1 localhost\n")
+
+
+def test_commit_after_the_right_to_write_is_gone(t):
+    alice = setup(t)
+    transaction = alice.begin()
+    transaction.SetValue(HOSTS_TREE + "/1/ipaddr", "192.0.2.50")
+    t.rules.clear()
+    t.rules.deny("alice", "write-config")
+    with expect("AccessDenied"):
+        transaction.Commit()
+    unchanged()
+    t.rules.clear()
+    t.rules.allow("alice")
+    assert transaction.Commit() > 0
+
+
+def test_one_dialog_for_several_files(t):
+    t.file("/etc/hosts", HOSTS)
+    t.file("/etc/networks", "link-local 169.254.0.0\n")
+    t.file(FILE, "a = 1\n")
+    agent = t.agent("approve")
+    alice = t.client()
+    edits = [("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.50"]), ("set", [TREE + "/a", "2"])]
+    with expect("InteractiveAuthorizationRequired"):
+        alice.Config.Apply(edits)
+    assert alice.Config.Apply(edits, interactive=True) > 0
+    equal([p["action"] for p in agent.prompts], ["org.exmachina1.commit-several"])
+    has(agent.prompts[0]["message"], "/etc/hosts", FILE)
+    agent.mode = "cancel"
+    with expect("AccessDenied"):
+        alice.Config.Apply([("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.51"])], interactive=True)
+    equal(agent.prompts[1]["action"], "org.exmachina1.write-config")
+    has(agent.prompts[1]["message"], "/etc/hosts")
+    equal(Path("/etc/hosts").read_text(), HOSTS.replace("127.0.0.1", "192.0.2.50"))
+
+
+# ---------------------------------------------------------------- its end
+
+def test_rollback(t):
+    alice = setup(t)
+    transaction = alice.begin()
+    transaction.SetValue(HOSTS_TREE + "/1/ipaddr", "192.0.2.50")
+    transaction.Rollback()
+    with expect("UnknownObject"):
+        transaction.Diff()
+    equal(alice.Config.Transactions(), [])
+    unchanged()
+
+
+def test_idle_timeout(t):
+    alice = setup(t)
+    closed = []
+    alice.connection.signal_subscribe("org.exmachina1", "org.exmachina1.Transaction", "Closed", None, None,
+                                      0, lambda *a: closed.append((a[2], a[5].unpack())))
+    transaction = alice.begin(idle_timeout=1)
+    transaction.SetValue(HOSTS_TREE + "/1/ipaddr", "192.0.2.50")
+    time.sleep(0.6)
+    transaction.GetValue(HOSTS_TREE + "/1/ipaddr")
+    time.sleep(0.6)
+    transaction.GetValue(HOSTS_TREE + "/1/ipaddr")
+    daemon.wait_for(lambda: closed, "Closed", 3)
+    equal(closed, [(transaction.path, ("idle",))])
+    with expect("UnknownObject"):
+        transaction.Diff()
+    for bad in (0, 3601, 4294967295):
+        with expect("InvalidArgs"):
+            alice.begin(idle_timeout=bad)
+
+
+def test_after_commit_it_is_over(t):
+    alice = setup(t)
+    transaction = alice.begin()
+    transaction.SetValue(HOSTS_TREE + "/1/ipaddr", "192.0.2.50")
+    assert transaction.Commit() > 0
+    for call in (lambda: transaction.SetValue(HOSTS_TREE + "/1/ipaddr", "192.0.2.51"),
+                 lambda: transaction.Commit()):
+        with expect("UnknownObject", "InvalidArgs", "Refused"):
+            call()
+    equal(Path("/etc/hosts").read_text(), HOSTS.replace("127.0.0.1", "192.0.2.50"))
+
+
+def test_caller_vanishes_during_commit(t):
+    """All or nothing, and every worker gone, wherever the caller stopped listening."""
+    paths = [f"/etc/sysctl.d/exm-{n}.conf" for n in "abc"]
+    t.rules.allow("alice")
+    for delay in range(0, 40, 2):
+        for path in paths:
+            t.file(path, "a = 1\n")
+        alice = t.client()
+        transaction = alice.begin()
+        transaction.Edit([("set", [f"/files{path}/a", "2"]) for path in paths])
+        alice.send(transaction.path, "org.exmachina1.Transaction", "Commit", GLib.Variant("(a{sv})", ({},)))
+        time.sleep(delay / 1000)
+        alice.close()
+        time.sleep(0.1)
+        texts = {Path(path).read_text() for path in paths}
+        assert texts in ({"a = 1\n"}, {"a = 2\n"}), f"after {delay} ms: {texts}"
+
+
+def test_limit_of_transactions(t):
+    """At the limit of one user LimitExceeded; another user is served at once."""
+    alice, bob = setup(t), t.client("bob")
+    made = [alice.begin() for _ in range(8)]
+    with expect("LimitExceeded"):
+        alice.begin()
+    with expect("LimitExceeded"):
+        t.client("alice").begin()
+    start = time.monotonic()
+    bob.begin()
+    assert time.monotonic() - start < 0.5
+    made[0].Rollback()
+    alice.begin()
+
+
+def test_limit_of_staged_bytes(t):
+    alice = setup(t)
+    t.configure("[Limits]\nStagedBytes=100000\nStagedBytesUser=150000\n")
+    alice = t.client()
+    transaction = alice.begin()
+    transaction.SetValue(HOSTS_TREE + "/1/canonical", "x" * 50000)
+    with expect("LimitExceeded"):
+        transaction.SetValue(HOSTS_TREE + "/2/canonical", "x" * 60000)
+    other = alice.begin()
+    other.SetValue(HOSTS_TREE + "/1/canonical", "x" * 80000)
+    with expect("LimitExceeded"):
+        other.SetValue(HOSTS_TREE + "/2/canonical", "x" * 18000 + "y" * 18000)
+
+
+def test_calls_on_one_transaction_keep_their_order(t):
+    alice = setup(t)
+    transaction = alice.begin()
+    futures = [in_background(transaction.SetValue, HOSTS_TREE + "/1/canonical", f"v{i}") for i in range(30)]
+    for future in futures:
+        future.result(30)
+    for i in range(30):
+        alice.send(transaction.path, "org.exmachina1.Transaction", "SetValue",
+                   GLib.Variant("(ss)", (HOSTS_TREE + "/1/canonical", f"w{i}")))
+    equal(transaction.GetValue(HOSTS_TREE + "/1/canonical"), (True, "w29"))
+
+
+def test_two_transactions_on_one_file(t):
+    """The second commit is a conflict: nobody's edit is lost."""
+    alice = setup(t)
+    first, second = alice.begin(), alice.begin()
+    first.SetValue(HOSTS_TREE + "/1/ipaddr", "192.0.2.50")
+    second.SetValue(HOSTS_TREE + "/2/ipaddr", "192.0.2.51")
+    first.Commit()
+    with expect("Conflict"):
+        second.Commit()
+    second.Rebase()
+    second.Commit()
+    equal(Path("/etc/hosts").read_text(),
+          HOSTS.replace("127.0.0.1", "192.0.2.50").replace("192.0.2.7", "192.0.2.51"))
+
+
+def test_ping_during_commits(t):
+    alice = setup(t)
+    with PingWatch() as watch:
+        for i in range(40):
+            alice.Config.Apply([("set", [HOSTS_TREE + "/1/ipaddr", f"192.0.2.{i}"])])
+    watch.check()
+
+
+def test_options_of_later_versions_are_refused(t):
+    """An ignored confirm_within would lock somebody out."""
+    alice = setup(t)
+    equal(set(CONTRACT["Transaction"]["Commit"].options), {"message", "expect"})
+    for option in ("confirm_within", "token", "validate", "restart", "reload", "grace", "Message"):
+        with expect("InvalidArgs") as seen:
+            alice.Config.Apply([("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.50"])], **{option: "1"})
+        has(seen.message, option)
+    unchanged()
