@@ -84,6 +84,14 @@ static void job_done(void *userdata)
         finish_job(userdata);
 }
 
+/* A pool that is freed calls `done` of what it has not begun: that must not look like success. */
+static int run_job(Job *job)
+{
+        job->running = true;
+        job->r = -ECANCELED;
+        return task_run(job->committer->pool, job_work, job_done, job);
+}
+
 static bool shares_a_name(const Job *a, const Job *b)
 {
         char **name;
@@ -109,13 +117,14 @@ static bool must_wait(const Committer *c, const Job *job)
 static void start_waiting(Committer *c)
 {
         Job *job;
+        int r;
 
         TAILQ_FOREACH(job, &c->jobs, entry) {
                 if (job->running || must_wait(c, job))
                         continue;
-                job->running = true;
-                job->r = task_run(c->pool, job_work, job_done, job);
-                if (job->r < 0) {
+                r = run_job(job);
+                if (r < 0) {
+                        job->r = r;
                         finish_job(job);
                         return;
                 }
@@ -175,10 +184,8 @@ int commit_start(Committer *c, FileChange *changes, size_t n_changes, CommitDone
                 return r;
         }
         TAILQ_INSERT_TAIL(&c->jobs, job, entry);
-        if (!must_wait(c, job)) {
-                job->running = true;
-                r = task_run(c->pool, job_work, job_done, job);
-        }
+        if (!must_wait(c, job))
+                r = run_job(job);
         if (r < 0) {
                 TAILQ_REMOVE(&c->jobs, job, entry);
                 free_changes(changes, n_changes);
