@@ -59,6 +59,15 @@ static int require_file(const Tree *tree, const char *path, Need need, TreeFile 
         return 0;
 }
 
+static int refuse_foreign(const Query *query, const char *expression, Failure *f)
+{
+        if (query->n_foreign == 0)
+                return 0;
+        return failure_set(f, EXM_E_INVALID_EDIT,
+                           "%s: matches nodes outside /files; only those under it can be edited",
+                           expression);
+}
+
 /* Every node that matched lies in a known file; these count as changed from here on. */
 static int claim_nodes(Tree *tree, const Query *query, const char *expression, Need need,
                        Failure *f)
@@ -66,11 +75,9 @@ static int claim_nodes(Tree *tree, const Query *query, const char *expression, N
         TreeFile *file;
         int r;
 
-        if (query->n_foreign > 0)
-                return failure_set(f, EXM_E_INVALID_EDIT,
-                                   "%s: matches nodes outside /files; only those under it can be "
-                                   "edited",
-                                   expression);
+        r = refuse_foreign(query, expression, f);
+        if (r != 0)
+                return r;
         for (size_t i = 0; i < query->n_nodes; i++) {
                 r = require_file(tree, query->nodes[i].path, need, &file, f);
                 if (r == 0)
@@ -208,7 +215,7 @@ static int set_below(Tree *tree, char *const *args, const char *value, uint32_t 
 
         r = query_evaluate(&base, tree, BASE, args[0], f);
         if (r == 0)
-                r = claim_nodes(tree, &base, args[0], NEED_FILE, f);
+                r = refuse_foreign(&base, args[0], f);
         for (size_t i = 0; i < base.n_nodes && r == 0; i++) {
                 _cleanup_free_ char *context = NULL;
 

@@ -66,6 +66,18 @@ static int read_values(augeas *aug, const char *transform, const char *label, St
         return matches.n < 0 ? -EIO : r;
 }
 
+/* "AptConf" is in aptconf.aug. */
+static char *module_file_name(const char *dir, size_t dir_size, const char *module)
+{
+        char *name;
+
+        if (asprintf(&name, "%.*s/%s.aug", (int)dir_size, dir, module) < 0)
+                return NULL;
+        for (char *p = strrchr(name, '/'); *p != '\0'; p++)
+                *p = (char)tolower((unsigned char)*p);
+        return name;
+}
+
 /* The source of a module: the first in the load path, as Augeas looks for it. */
 static char *read_module(const char *load_path, const char *module)
 {
@@ -75,13 +87,11 @@ static char *read_module(const char *load_path, const char *module)
 
         for (const char *dir = load_path; !file && *dir != '\0'; dir += strspn(dir, ":")) {
                 _cleanup_free_ char *name = NULL;
-                size_t length = strcspn(dir, ":");
 
-                if (asprintf(&name, "%.*s/%c%s.aug", (int)length, dir,
-                             tolower((unsigned char)module[0]), module + 1) < 0)
-                        return NULL;
-                file = fopen(name, "re");
-                dir += length;
+                size = strcspn(dir, ":");
+                name = module_file_name(dir, size, module);
+                file = name ? fopen(name, "re") : NULL;
+                dir += size;
         }
         text = file ? malloc(MODULE_MAX_BYTES + 1) : NULL;
         if (!text)

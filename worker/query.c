@@ -78,13 +78,6 @@ static int compare_paths(const void *a, const void *b)
         return strcmp(((const QueryNode *)a)->path, ((const QueryNode *)b)->path);
 }
 
-static int compare_indices(const void *a, const void *b)
-{
-        const QueryNode *x = a, *y = b;
-
-        return (x->index > y->index) - (x->index < y->index);
-}
-
 static int collect_nodes(Query *ret, Tree *tree, const char *variable, int n)
 {
         ret->nodes = calloc((size_t)n + 1, sizeof(*ret->nodes));
@@ -111,10 +104,26 @@ static bool may_be_unordered(const char *expression)
         return strchr(expression, '|') || strstr(expression, "::") || strchr(expression, '$');
 }
 
+/* A union has a node twice that both its sides match. */
+static void sort_by_path(Query *query)
+{
+        size_t n = 0;
+
+        qsort(query->nodes, query->n_nodes, sizeof(*query->nodes), compare_paths);
+        for (size_t i = 0; i < query->n_nodes; i++) {
+                if (n > 0 && strcmp(query->nodes[n - 1].path, query->nodes[i].path) == 0)
+                        free(query->nodes[i].path);
+                else
+                        query->nodes[n++] = query->nodes[i];
+        }
+        query->n_nodes = n;
+}
+
 /* Sorts by the order of all nodes of the tree. */
 static int sort_nodes(Query *query, Tree *tree)
 {
         _cleanup_query_ Query all = { 0 };
+        size_t n_sorted = 0;
         QueryNode *sorted;
         int n, r;
 
@@ -129,19 +138,17 @@ static int sort_nodes(Query *query, Tree *tree)
         sorted = calloc(query->n_nodes + 1, sizeof(*sorted));
         if (!sorted)
                 return -ENOMEM;
-        qsort(query->nodes, query->n_nodes, sizeof(*query->nodes), compare_paths);
-        n = 0;
-        for (size_t i = 0; i < all.n_nodes; i++) {
+        sort_by_path(query);
+        for (size_t i = 0; i < all.n_nodes && n_sorted < query->n_nodes; i++) {
                 QueryNode *found = bsearch(&all.nodes[i], query->nodes, query->n_nodes,
                                            sizeof(*query->nodes), compare_paths);
 
                 if (found)
-                        sorted[n++] = *found;
+                        sorted[n_sorted++] = *found;
         }
-        if ((size_t)n != query->n_nodes) {
+        if (n_sorted != query->n_nodes) {
                 free(sorted);
-                qsort(query->nodes, query->n_nodes, sizeof(*query->nodes), compare_indices);
-                return 0;
+                return -EIO;
         }
         free(query->nodes);
         query->nodes = sorted;

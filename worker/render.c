@@ -2,6 +2,9 @@
 /*
  * render.c - the text of a file from its nodes, or in words why there is none.
  *
+ * A text whose nodes nobody touched is not rendered at all: some lenses (AptConf, Shellvars) write
+ * what they have read in another form.
+ *
  * Augeas' own words for that are a dump of the tree and a regular expression; they are boiled down
  * to the node and what is wrong with it.
  */
@@ -32,7 +35,7 @@ static const PutWords put_words[] = {
           "the nodes below are not as lens %s writes them: a wrong label, a "
           "missing or additional node, or a wrong order" },
         { "None of the alternatives",
-          "lens %s has no form that fits this node: a wrong label, or a "
+          "lens %s has no form that fits this node: a wrong label or value, or a "
           "missing, additional or misplaced node below it" },
 };
 
@@ -60,6 +63,7 @@ static int put_failure(Tree *tree, const TreeFile *file, Failure *f)
         const char *path = put_error_get(tree, PUT_ERROR "/path");
         const char *status = put_error_get(tree, PUT_ERROR);
         const char *format = "lens %s cannot write this node";
+        size_t size = strlen(file->path);
 
         if (status && strcmp(status, "parse_skel_failed") == 0)
                 return failure_set(f, EXM_E_PUT_FAILED,
@@ -71,8 +75,12 @@ static int put_failure(Tree *tree, const TreeFile *file, Failure *f)
                         format = put_words[i].ours;
         if (message && strncmp(message, "Unexpected", strlen("Unexpected")) == 0)
                 unexpected = unexpected_node(message);
-        if (unexpected && strncmp(unexpected, file->path, strlen(file->path)) == 0)
+        if (unexpected)
                 path = unexpected;
+        /* Augeas puts the file's path before what is a full path already. */
+        else if (path && strncmp(path, file->path, size) == 0 &&
+                 strncmp(path + size, file->path, size) == 0)
+                path += size;
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -132,11 +140,15 @@ int tree_render_file(Tree *tree, const char *name, char **ret_text, size_t *ret_
         if (r <= 0)
                 return r < 0 ? -EIO : 0;
 
+        if (file->pristine) {
+                *ret_size = file->size;
+                *ret_text = strndup(file->source, file->size);
+                return *ret_text ? 0 : -ENOMEM;
+        }
         r = file->source ? retrieve(tree, file, file->source, &rendered, f)
                          : retrieve_new(tree, file, &rendered, f);
         if (r == 0) {
-                *ret_size = file->source ? text_rendered_size(rendered, file->source,
-                                                              file->newline_added)
+                *ret_size = file->source ? text_rendered_size(rendered, file->source, file->size)
                                          : strlen(rendered);
                 *ret_text = strndup(rendered, *ret_size);
                 r = *ret_text ? 0 : -ENOMEM;

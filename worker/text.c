@@ -52,13 +52,13 @@ static const char *last_line(const char *text, size_t size)
         return before ? before + 1 : text;
 }
 
-size_t text_rendered_size(const char *rendered, const char *source, bool added)
+size_t text_rendered_size(const char *rendered, const char *source, size_t size)
 {
-        size_t size = strlen(rendered);
+        size_t n = strlen(rendered), n_source = strlen(source);
 
-        if (!added || size == 0 || rendered[size - 1] != '\n')
-                return size;
-        if (strcmp(last_line(rendered, size), last_line(source, strlen(source))) != 0)
-                return size;
-        return size - 1;
+        if (n_source == size || n == 0 || rendered[n - 1] != '\n')
+                return n;
+        if (strcmp(last_line(rendered, n), last_line(source, n_source)) != 0)
+                return n;
+        return n - 1;
 }

@@ -25,7 +25,7 @@ bool text_is_parsable(const char *text, size_t size, TextPosition *ret_bad);
  * of memory. The text must be parsable. */
 char *text_with_newline(const char *text, size_t size);
 
-/* How many bytes of `rendered` are to be written, when `source` is what was parsed. `added` says
- * that text_with_newline() had to add the last newline: it goes away again if the last line is
- * still the one that had none. */
-size_t text_rendered_size(const char *rendered, const char *source, bool added);
+/* How many bytes of `rendered` are to be written, when `source` is what was parsed, of which the
+ * first `size` bytes are the file's own. If text_with_newline() had to add the last newline, it
+ * goes away again, unless the last line is no longer the one that had none. */
+size_t text_rendered_size(const char *rendered, const char *source, size_t size);

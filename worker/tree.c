@@ -307,7 +307,7 @@ static void forget_change(Tree *tree, TreeFile *file)
         }
 }
 
-int tree_mark_changed(Tree *tree, TreeFile *file)
+static int remember_change(Tree *tree, TreeFile *file)
 {
         int r;
 
@@ -318,6 +318,12 @@ int tree_mark_changed(Tree *tree, TreeFile *file)
                 return r;
         file->changed = true;
         return 0;
+}
+
+int tree_mark_changed(Tree *tree, TreeFile *file)
+{
+        file->pristine = false;
+        return remember_change(tree, file);
 }
 
 int tree_define_file(Tree *tree, const char *name, const char *lens, Failure *f)
@@ -331,6 +337,7 @@ int tree_define_file(Tree *tree, const char *name, const char *lens, Failure *f)
         forget_change(tree, file);
         free(TAKE_PTR(file->source));
         free(TAKE_PTR(file->problem));
+        file->pristine = false;
         return remove_node(tree, file);
 }
 
@@ -480,7 +487,8 @@ static int take_parsed(Tree *tree, TreeFile *file, size_t size, Parsed *parsed)
                 return -EIO;
         free(file->source);
         file->source = TAKE_PTR(parsed->source);
-        file->newline_added = strlen(file->source) != size;
+        file->size = size;
+        file->pristine = true;
         free(TAKE_PTR(file->problem));
         return 0;
 }
@@ -533,5 +541,5 @@ int tree_replace_text(Tree *tree, const char *name, const char *text, Failure *f
                 r = take_parsed(tree, file, strlen(text), &parsed);
         }
         aug_rm(tree->aug, OWN_NODES);
-        return r != 0 ? r : tree_mark_changed(tree, file);
+        return r != 0 ? r : remember_change(tree, file);
 }

@@ -27,12 +27,13 @@
 #define TREE_CONTEXT_ROOT  "/files"
 
 typedef struct TreeFile {
-        char *name;   /* "/etc/hosts" */
-        char *lens;   /* "Hosts.lns" */
-        char *path;   /* "/files/etc/hosts", labels escaped */
-        char *source; /* what was parsed, with a final newline; NULL: a file that does not exist */
-        bool newline_added;
-        bool changed;
+        char *name;    /* "/etc/hosts" */
+        char *lens;    /* "Hosts.lns" */
+        char *path;    /* "/files/etc/hosts", labels escaped */
+        char *source;  /* what was parsed, with a final newline; NULL: a file that does not exist */
+        size_t size;   /* of the text itself; a newline that was added comes behind it */
+        bool pristine; /* the nodes are as they were parsed */
+        bool changed;  /* since Load or Define */
         char *problem; /* why it could not be parsed, for a person; NULL: it could */
         TextPosition problem_at;
 } TreeFile;
@@ -76,7 +77,7 @@ TreeFile *tree_find_file(const Tree *tree, const char *name);
 /* The file that a node's full path (as aug_ns_path() gives it) lies in. Returns: NULL if none. */
 TreeFile *tree_file_of_node(const Tree *tree, const char *path);
 
-/* Remembers the file as touched by an edit. Returns: 0 or -ENOMEM. */
+/* Remembers the file as touched by an edit of its nodes. Returns: 0 or -ENOMEM. */
 int tree_mark_changed(Tree *tree, TreeFile *file);
 
 /* Translates the error that Augeas has on record; `what` is the path or expression it is about.
