@@ -77,7 +77,9 @@ static int decode_edit(Edit *edit, size_t index, sd_bus_message *m, Failure *f)
                                            index);
                 edit->args[n++] = (char *)s;
         }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : 0;
 }
 
 static int decode_edits(Arg *arg, sd_bus_message *m, const Limits *limits, Failure *f)

@@ -47,8 +47,6 @@ int gate_on_method(sd_bus_message *message, void *userdata, sd_bus_error *error)
                 transaction = userdata;
                 m = transaction_manager(transaction);
         }
-        if (m->stopping)
-                return refuse(message, EXM_E_TIMEOUT, "the service is stopping: call again");
         calls_count(m, (uid_t)-1, &n_user, &n_total);
         if (n_total >= m->limits->calls_total)
                 return refuse(message, EXM_E_LIMIT_EXCEEDED,

@@ -19,6 +19,9 @@
 /* File I/O that waits on a slow disk, one commit beside the other. */
 #define N_THREADS 8
 
+/* After the name is given up: how long to wait for what the bus had queued before. */
+#define RELEASED_USEC (50 * 1000)
+
 static int log_failed(int r, const char *what)
 {
         log_error("%s: %s", what, strerror(-r));
@@ -32,13 +35,15 @@ static bool manager_is_busy(const Manager *m)
                !task_pool_is_idle(m->pool) || committer_is_busy(m->committer);
 }
 
-/* The name is ours no more: what has been queued for us by then is still answered (with a word to
- * call again), and the next call starts a new instance. */
+/* The name is ours no more: what was queued for us before is still served; what comes now starts a
+ * new instance, which systemd holds back until this one has ended. */
 static int on_released(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
         Manager *m = userdata;
 
-        return sd_event_exit(m->event, 0);
+        m->released = true;
+        manager_touch_idle(m);
+        return 0;
 }
 
 static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
@@ -46,8 +51,12 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
         Manager *m = userdata;
         int r;
 
-        if (manager_is_busy(m))
+        if (manager_is_busy(m) || (m->stopping && !m->released)) {
+                manager_touch_idle(m);
                 return 0;
+        }
+        if (m->released)
+                return sd_event_exit(m->event, 0);
         log_debug("idle, exiting");
         m->stopping = true;
         sd_notify(false, "STOPPING=1");
@@ -57,15 +66,9 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
 
 void manager_touch_idle(Manager *m)
 {
-        uint64_t usec = (uint64_t)m->limits->idle_exit_sec * 1000000;
+        uint64_t usec = m->released ? RELEASED_USEC : (uint64_t)m->limits->idle_exit_sec * 1000000;
 
-        if (!m->idle || m->stopping)
-                return;
-        if (manager_is_busy(m)) {
-                sd_event_source_set_enabled(m->idle, SD_EVENT_OFF);
-                return;
-        }
-        if (sd_event_source_set_time_relative(m->idle, usec) >= 0)
+        if (m->idle && sd_event_source_set_time_relative(m->idle, usec) >= 0)
                 sd_event_source_set_enabled(m->idle, SD_EVENT_ONESHOT);
 }
 

@@ -65,6 +65,7 @@ typedef struct Manager {
 
         sd_event_source *idle;
         bool stopping; /* the name is being given up */
+        bool released; /* it is given up: what was queued before is served, then it ends */
 } Manager;
 
 /* Connects to the system bus, exports the objects and asks for the name.
@@ -74,6 +75,5 @@ int manager_new(Manager **ret, sd_event *event, const ManagerConfig *config);
 /* Open transactions end with Closed("shutdown"). NULL is allowed. */
 Manager *manager_free(Manager *m);
 
-/* To be called when something ended: when nothing is left that somebody waits for, the countdown to
- * the exit begins anew. */
+/* To be called when something begins or ends: the countdown to the exit begins anew. */
 void manager_touch_idle(Manager *m);

@@ -84,8 +84,10 @@ ViewCache *view_cache_free(ViewCache *cache)
 
         if (!cache)
                 return NULL;
-        while ((warm = TAILQ_FIRST(&cache->views)))
+        while ((warm = TAILQ_FIRST(&cache->views))) {
+                warm->n_users++; /* users that its end releases are not the last */
                 warm_view_destroy(warm);
+        }
         sd_event_source_disable_unref(cache->sweep);
         free(cache);
         return NULL;

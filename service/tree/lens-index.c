@@ -57,13 +57,17 @@ LensIndex *lens_index_unref(LensIndex *index)
         return NULL;
 }
 
-/* "Module.lens", as Augeas' lexer takes it. */
+/* "Module.lens", as Augeas' lexer takes it, or "@Module", a module's own choice of its lens. */
 static bool name_is_valid(const char *name)
 {
         const char *dot = strchr(name, '.');
 
-        if (!dot || dot == name || dot[1] == '\0' || strchr(dot + 1, '.') ||
-            strlen(name) > NAME_MAX_LEN || name[0] < 'A' || name[0] > 'Z')
+        if (strlen(name) > NAME_MAX_LEN)
+                return false;
+        if (*name == '@' ? dot != NULL : !dot || dot[1] == '\0' || strchr(dot + 1, '.'))
+                return false;
+        name += *name == '@';
+        if (name[0] < 'A' || name[0] > 'Z')
                 return false;
         for (const char *p = name; *p; p++)
                 if (!(*p >= 'a' && *p <= 'z') && !(*p >= 'A' && *p <= 'Z') &&

@@ -66,6 +66,17 @@ int view_new(View **ret, Tree *tree)
         return 0;
 }
 
+/* Whoever waits is told, so that nothing stays held for an answer that never comes. */
+static void operation_cancel(Operation *op)
+{
+        _cleanup_failure_ Failure none = {};
+
+        if (!op)
+                return;
+        op->done(-ECANCELED, &none, NULL, op->userdata);
+        operation_free(op);
+}
+
 View *view_free(View *view)
 {
         if (!view)
@@ -73,11 +84,11 @@ View *view_free(View *view)
 
         worker_free(view->worker);
         sd_event_source_disable_unref(view->pump);
-        operation_free(view->current);
+        operation_cancel(view->current);
         while (view->queue) {
                 Operation *next = view->queue->next;
 
-                operation_free(view->queue);
+                operation_cancel(view->queue);
                 view->queue = next;
         }
         for (size_t i = 0; i < view->n_files; i++)

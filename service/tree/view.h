@@ -8,7 +8,7 @@
  * the images and replays the edits. So undo, recovery and rebase are one mechanism.
  *
  * Operations are queued and run one after another; `done` runs exactly once for each, never before
- * the call returns, not at all after view_free(). The worker is killed when one call takes longer
+ * the call returns. The worker is killed when one call takes longer
  * than limits->worker_wall_sec (EXM_E_LIMIT_EXCEEDED); its death is EXM_E_WORKER_FAILED. A read
  * (not an Edit) lost to a crash is repeated once on a fresh worker. Every answer is checked as
  * hostile: D-Bus type, sizes, every path under /files<a file of this view>.
@@ -73,7 +73,7 @@ typedef struct ViewResult {
 typedef void (*ViewDone)(int r, Failure *f, const ViewResult *result, void *userdata);
 
 int view_new(View **ret, Tree *tree);
-/* Kills the worker; pending operations end without their callback. NULL is allowed. */
+/* Kills the worker; pending operations end with -ECANCELED before this returns. NULL is allowed. */
 View *view_free(View *view);
 
 /* The files of the view, in the order in which they were added. */
