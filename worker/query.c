@@ -78,6 +78,7 @@ static int compare_paths(const void *a, const void *b)
         return strcmp(((const QueryNode *)a)->path, ((const QueryNode *)b)->path);
 }
 
+/* All nodes of the variable, with their paths, but those elsewhere. */
 static int collect_nodes(Query *ret, Tree *tree, const char *variable, int n)
 {
         ret->nodes = calloc((size_t)n + 1, sizeof(*ret->nodes));
@@ -93,6 +94,37 @@ static int collect_nodes(Query *ret, Tree *tree, const char *variable, int n)
                         continue;
                 }
                 ret->nodes[ret->n_nodes++] = (QueryNode){ TAKE_PTR(path), i };
+        }
+        return 0;
+}
+
+/* All nodes are under /files, told without their paths: there are only /files and /augeas at the
+ * top, so it is enough that something above is called "files", and nothing "augeas". */
+static int are_under_files(Tree *tree, const char *variable, int n, bool *ret)
+{
+        _cleanup_free_ char *under = NULL, *elsewhere = NULL;
+
+        if (asprintf(&under, "$%s[ancestor::files]", variable) < 0 ||
+            asprintf(&elsewhere, "$%s[ancestor-or-self::augeas]", variable) < 0)
+                return -ENOMEM;
+        *ret = aug_match(tree->aug, under, NULL) == n && aug_match(tree->aug, elsewhere, NULL) == 0;
+        return 0;
+}
+
+/* All nodes of the variable, with paths from `begin` to before `end`. */
+static int collect_page(Query *ret, Tree *tree, const char *variable, int n, size_t begin,
+                        size_t end)
+{
+        ret->nodes = calloc((size_t)n + 1, sizeof(*ret->nodes));
+        if (!ret->nodes)
+                return -ENOMEM;
+        ret->n_nodes = (size_t)n;
+        for (int i = 0; i < n; i++) {
+                ret->nodes[i].index = i;
+                if ((size_t)i < begin || (size_t)i >= end)
+                        continue;
+                if (aug_ns_path(tree->aug, variable, i, &ret->nodes[i].path) < 0)
+                        return -EIO;
         }
         return 0;
 }
@@ -155,18 +187,31 @@ static int sort_nodes(Query *query, Tree *tree)
         return 0;
 }
 
-int query_evaluate(Query *ret, Tree *tree, const char *variable, const char *expression, Failure *f)
+int query_evaluate_page(Query *ret, Tree *tree, const char *variable, const char *expression,
+                        size_t offset, size_t limit, Failure *f)
 {
+        bool unordered = may_be_unordered(expression), simple = false;
         int n = 0, r;
 
         r = query_check_expression(expression, f);
         if (r == 0)
                 r = define_variable(tree, variable, expression, &n, f);
-        if (r == 0)
-                r = collect_nodes(ret, tree, variable, n);
-        if (r == 0 && ret->n_nodes > 1 && may_be_unordered(expression))
+        if (r == 0 && !unordered && (offset > 0 || limit > 0))
+                r = are_under_files(tree, variable, n, &simple);
+        if (r != 0)
+                return r;
+        if (simple)
+                return collect_page(ret, tree, variable, n, offset,
+                                    limit > 0 ? offset + limit : SIZE_MAX);
+        r = collect_nodes(ret, tree, variable, n);
+        if (r == 0 && ret->n_nodes > 1 && unordered)
                 r = sort_nodes(ret, tree);
         return r;
+}
+
+int query_evaluate(Query *ret, Tree *tree, const char *variable, const char *expression, Failure *f)
+{
+        return query_evaluate_page(ret, tree, variable, expression, 0, 0, f);
 }
 
 int query_get_value(const Query *query, Tree *tree, const char *variable, size_t i,

@@ -339,7 +339,7 @@ static int method_read(Message m, void *userdata, sd_bus_error *error)
         r = sd_bus_message_read(m, "suu", &expression, &offset, &limit);
         if (r < 0)
                 return r;
-        r = query_evaluate(&query, server->tree, READ_VARIABLE, expression, &f);
+        r = query_evaluate_page(&query, server->tree, READ_VARIABLE, expression, offset, limit, &f);
         if (r == 0)
                 r = sd_bus_message_new_method_return(m, &reply);
         if (reply) {

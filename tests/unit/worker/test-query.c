@@ -100,9 +100,29 @@ static void test_nothing_but_files_is_seen(void **state)
                 assert_int_equal(total, 0);
                 worker_fails(w, "NoMatch", "no node", "GetValue", outside[i]);
         }
-        for (size_t i = 0; i < ELEMENTSOF(everything); i++)
+        for (size_t i = 0; i < ELEMENTSOF(everything); i++) {
                 assert_text(worker_match(w, everything[i]), files);
+                assert_text(read_nodes(w, everything[i], 0, 2, &total), "/files/etc " H " ");
+                assert_int_equal(total, 9);
+                assert_text(read_nodes(w, everything[i], 8, 9, &total), H "/2/alias=gateway ");
+        }
         assert_text(worker_match(w, "$all"), files);
+}
+
+/* Labels called like what is at the top. */
+static void test_pages_of_misleading_labels(void **state)
+{
+        Worker *w = *state;
+        uint32_t total;
+
+        worker_edit(w, "set", H "/augeas/files/x", "v", NULL);
+        assert_text(read_nodes(w, "//x", 0, 1, &total), H "/augeas/files/x=v ");
+        assert_text(read_nodes(w, "//augeas//*", 0, 1, &total), H "/augeas/files ");
+        assert_int_equal(total, 2);
+        /* What Augeas says of texts is kept at /augeas/text/augeas/... */
+        assert_false(worker_load(w, "/etc/files/files", "Hosts.lns", "x\n", 2));
+        assert_text(read_nodes(w, "/augeas//*", 0, 1000, &total), "");
+        assert_int_equal(total, 0);
 }
 
 static void test_get_value_errors(void **state)
@@ -257,6 +277,7 @@ int main(void)
                 QUERY_TEST(test_read),
                 QUERY_TEST(test_document_order),
                 QUERY_TEST(test_nothing_but_files_is_seen),
+                QUERY_TEST(test_pages_of_misleading_labels),
                 QUERY_TEST(test_get_value_errors),
                 QUERY_TEST(test_bad_expressions),
                 QUERY_TEST(test_size_and_nesting),

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "worker/filter.h"
@@ -227,6 +228,12 @@ static void test_arguments(void **state)
 
 typedef void (*Attempt)(void);
 
+/* Not _exit(), where a sanitizer looks for leaks by means that the filter forbids. */
+static void leave(int status)
+{
+        syscall(SYS_exit_group, status);
+}
+
 static int attempt(Attempt what, bool allow_exec)
 {
         int status;
@@ -239,9 +246,9 @@ static int attempt(Attempt what, bool allow_exec)
 
                 setrlimit(RLIMIT_CORE, &none);
                 if (filter_install(allow_exec) < 0)
-                        _exit(2);
+                        leave(2);
                 what();
-                _exit(0);
+                leave(0);
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
         return status;
@@ -254,7 +261,7 @@ static void try_nothing(void)
 static void try_read(void)
 {
         if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0)
-                _exit(3);
+                leave(3);
 }
 
 static void try_write(void)
