@@ -14,6 +14,8 @@
 #include "util/log.h"
 #include "util/strv.h"
 
+#define REMOVE_ATTEMPTS 2
+
 static int sync_dir(int dir)
 {
         _cleanup_close_ int fd = -1;
@@ -110,9 +112,15 @@ static int remove_one(const Roots *roots, const char *path)
                 return r;
         if (walk.file < 0)
                 return 0;
-        if (unlinkat(walk.dir, walk_name(&walk), AT_REMOVEDIR) < 0)
-                return -errno;
-        return sync_dir(walk.dir);
+        for (unsigned i = 0; i < REMOVE_ATTEMPTS; i++) {
+                r = unlinkat(walk.dir, walk_name(&walk), AT_REMOVEDIR) < 0 ? -errno : 0;
+                if (r == 0 || r == -ENOTEMPTY || r == -EEXIST)
+                        break;
+        }
+        /* At worst a power cut brings an empty directory back. */
+        if (r == 0 && sync_dir(walk.dir) < 0)
+                log_warning("%s: its removal could not be written out.", path);
+        return r;
 }
 
 void parents_remove(const Roots *roots, char *const *made)
