@@ -193,8 +193,7 @@ class Client:
             remote = Gio.DBusError.get_remote_error(error)
             if remote is None:
                 raise Refusal(f"local.{error.domain}.{error.code}", error.message) from None
-            Gio.DBusError.strip_remote_error(error)
-            raise Refusal(remote, error.message) from None
+            raise Refusal(remote, error.message.removeprefix(f"GDBus.Error:{remote}: ")) from None
 
     def send(self, path, interface, member, arguments=None, interactive=False):
         """Sends a call and waits for nothing. Returns: its serial."""

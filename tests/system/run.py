@@ -62,14 +62,11 @@ def why(error):
     return " ".join(text.split())[:600] + place
 
 
-def crashes():
-    """What systemd says about the end of the service, if it did not end well."""
-    out = daemon.run("systemctl", "show", daemon.SERVICE, "--property=Result,NRestarts")
-    fields = dict(line.split("=", 1) for line in out.split())
-    if fields.get("Result") != "success":
-        daemon.run("systemctl", "reset-failed", daemon.SERVICE)
-        return [f"the service has failed: {fields.get('Result')}"]
-    return []
+def crashes(journal):
+    """How the service has ended since then, if not well."""
+    daemon.run("systemctl", "reset-failed", daemon.SERVICE, check=False)
+    return [str(entry["MESSAGE"]) for entry in journal.entries(f"UNIT={daemon.SERVICE}", "_PID=1")
+            if "Main process exited" in str(entry.get("MESSAGE"))]
 
 
 def sanitizer_reports(journal):
@@ -87,13 +84,14 @@ def run_one(shared, function, etc):
     except Exception as error:
         problems.append(why(error))
     problems += case.finish()
-    problems += crashes()
     after = daemon.etc_state()
     changes = daemon.difference(etc, after)
     if changes:
         problems.append("left in /etc: " + ", ".join(changes[:5]))
         etc.clear()
         etc.update(after)
+    if not getattr(function, "ends_service", False):
+        problems += crashes(case.journal)
     problems += sanitizer_reports(case.journal)
     return "; ".join(problems) or None
 
