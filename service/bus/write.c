@@ -50,21 +50,12 @@ static void start_commit(Call *call)
 
 /* --- the right to write --- */
 
-/* The name that is changed: through a link that is the file it leads to, but for the link itself.
- */
-static const char *change_name(const FileChange *change)
-{
-        bool itself = change->kind == FILE_CHANGE_DELETE || change->kind == FILE_CHANGE_LINK;
-
-        return itself ? change->base->path : change->base->canonical;
-}
-
 /* Another owner, mode or target of a link gives power even over an ordinary file. */
 static const char *change_action(const Manager *m, const FileChange *change)
 {
         bool ordinary = (change->kind == FILE_CHANGE_WRITE || change->kind == FILE_CHANGE_DELETE) &&
                         !change->set_mode && !change->set_owner &&
-                        ordinary_files_contains(m->ordinary, change_name(change));
+                        ordinary_files_contains(m->ordinary, file_change_name(change));
 
         return ordinary ? "org.exmachina1.write-config" : "org.exmachina1.write-sensitive-config";
 }
@@ -103,12 +94,12 @@ static void on_verdict(int r, Failure *f, AuthVerdict verdict, void *userdata)
         call->check = auth_check_free(call->check);
         if (r == 0 && verdict == AUTH_CHALLENGE) {
                 rendered->challenged_action = change_action(call->manager, change);
-                r = strv_extend(&rendered->challenged, change_name(change));
+                r = strv_extend(&rendered->challenged, file_change_name(change));
         } else if (r == 0 && verdict == AUTH_NO) {
                 if (f)
                         failure_move(&call->failure, f);
                 r = failure_set(&call->failure, EXM_E_ACCESS_DENIED, "%s: not authorised (%s)",
-                                change_name(change), change_action(call->manager, change));
+                                file_change_name(change), change_action(call->manager, change));
         }
         if (r != 0) {
                 call_fail(call, r);
@@ -130,7 +121,7 @@ static void ask_next(Call *call)
 
         if (rendered->next < rendered->n_changes) {
                 question.action = change_action(call->manager, change);
-                question.file = change_name(change);
+                question.file = file_change_name(change);
                 r = !method ? -ENOMEM
                             : authoriser_ask(call->manager->authoriser, &question, on_verdict, call,
                                              &call->check);
@@ -187,7 +178,7 @@ static void on_rendered(Call *call)
         free(call->about_file);
         call->about_file = NULL;
         for (size_t i = 0; r == 0 && i < rendered->n_changes; i++)
-                r = call_add_file(call, change_name(&rendered->changes[i]));
+                r = call_add_file(call, file_change_name(&rendered->changes[i]));
         if (r == 0)
                 ask_next(call);
         else
