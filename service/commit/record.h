@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * record.h - a change as the journal keeps it.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "files/step.h"
+
+typedef enum ChangeState {
+        CHANGE_PREPARED, /* being written; after a crash: to be settled */
+        CHANGE_PENDING,  /* written, awaits Confirm until its deadline */
+        CHANGE_APPLIED,
+        CHANGE_REVERTED, /* taken back by its deadline, a reboot, or before it was confirmed */
+        CHANGE_FAILED,   /* interrupted and taken back, or not wholly: see `reason` */
+        _CHANGE_STATE_MAX,
+} ChangeState;
+
+const char *change_state_to_string(ChangeState state);
+/* Returns: the state, or _CHANGE_STATE_MAX. */
+ChangeState change_state_from_string(const char *s);
+
+#define RECORD_BOOT_ID_SIZE 33
+
+typedef struct ChangeRecord {
+        uint64_t id;      /* 0: not journaled yet */
+        uint64_t time;    /* µs, CLOCK_REALTIME */
+        uid_t uid;
+        char *user;       /* its name then; "" unknown */
+        char *authority;  /* "polkit:org.exmachina1.write-config" */
+        char *message;    /* the caller's; "" none */
+        char *token;      /* the caller's; "" none */
+        ChangeState state;
+        char *reason;     /* of `reverted` and `failed`; "" none */
+        uint64_t reverts; /* the change that this one takes back; 0 none */
+        /* Confirm-or-revert: */
+        uint32_t confirm_within;           /* s; 0: none was asked for */
+        uint64_t pending_since;            /* µs, CLOCK_BOOTTIME, in that boot */
+        uint64_t deadline;                 /* µs, CLOCK_BOOTTIME, in that boot; 0 none */
+        char boot_id[RECORD_BOOT_ID_SIZE]; /* of pending_since and deadline */
+        char **units;
+        FileStep *steps;
+        size_t n_steps;
+} ChangeRecord;
+
+void change_record_done(ChangeRecord *record);

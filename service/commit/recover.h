@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * recover.h - bringing unfinished changes to all-old or all-new after a crash, a power cut, a reboot.
+ *
+ * Every prepared change: each step is settled (files/step.h). All after: it was done, it becomes
+ * applied (or pending, if it was to be confirmed and this is the same boot). Otherwise what is after is
+ * undone: all old, failed. A file that is neither is kept, reported, and the change is failed.
+ * A pending change of another boot, or past its deadline, is reverted. Idempotent; safe to crash within.
+ * Blocking: runs in a thread, or in `exmachinad --recover` early at boot, before anything is served.
+ */
+#pragma once
+
+#include "commit/journal.h"
+
+typedef struct Recovery {
+        unsigned n_settled;   /* changes brought to an end */
+        char **files;         /* written by it */
+        bool reload_manager;  /* unit files or fstab were among them: daemon-reload is due */
+} Recovery;
+
+/* Everything that is due now. Returns: 0 (also if some change could not be restored: that is in the log
+ * and in its reason); EXM_E_REFUSED (journal unusable); -errno. */
+int recover_all(Journal *journal, const Roots *roots, Recovery *ret, Failure *f);
+
+/* Takes back one pending change: state reverted with `reason`; a file that somebody has edited since is
+ * kept, and the change is failed saying which. Returns: 0; EXM_E_CONFLICT (kept files, in `f`); -errno. */
+int recover_revert(Journal *journal, const Roots *roots, uint64_t id, const char *reason,
+                   Recovery *ret, Failure *f);
+
+void recovery_done(Recovery *recovery);
