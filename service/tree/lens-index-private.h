@@ -15,7 +15,7 @@
 
 /* One autoload transform, or the include globs of one [Lens NAME] section. */
 typedef struct LensEntry {
-        char *name; /* "Hosts.lns" */
+        char *name; /* "Hosts.lns", or "@Hosts" */
         char **incl;
         char **excl;
 } LensEntry;
@@ -39,7 +39,7 @@ struct LensIndex {
         char stamp[DIGEST_HEX_SIZE]; /* of the lens directory it was made from */
 };
 
-/* An empty index holding the configuration's entries (name without "." gets ".lns").
+/* An empty index holding the configuration's entries ("Hosts" is "Hosts.lns").
  * Returns: 0, -ENOMEM, -EINVAL for a name or glob that is none. */
 int lens_index_new(LensIndex **ret, const char *stamp, const LensFile *lenses, size_t n_lenses);
 /* Returns: 0, -ENOMEM, or -EBADMSG. */

@@ -150,7 +150,7 @@ int lens_index_new(LensIndex **ret, const char *stamp, const LensFile *lenses, s
                 char *const incl[] = { lenses[i].file, NULL };
 
                 if (asprintf(&name, "%s%s", lenses[i].lens,
-                             strchr(lenses[i].lens, '.') ? "" : ".lns") < 0)
+                             strpbrk(lenses[i].lens, "@.") ? "" : ".lns") < 0)
                         return -ENOMEM;
                 r = lens_index_add(index, name, incl, NULL);
                 if (r < 0)

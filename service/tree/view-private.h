@@ -73,6 +73,7 @@ struct View {
         FileSlot *loading;        /* the file under way, NULL if it was removed meanwhile */
         FileImage *loading_image; /* as it was when sent; owned reference */
         bool forget_content;
+        bool ending;  /* view_free() is at work */
         bool restart; /* the worker's state is not what the data says: begin with a fresh one */
         Operation *current;
         Operation *queue;
@@ -93,6 +94,9 @@ int message_append_edits(sd_bus_message *m, const Edit *edits, size_t n);
 
 /* view-queue.c */
 void view_queue(View *view, Operation *op);
+/* Returns: the operation under way, else the next of the queue, which then is; NULL if there is
+ * none. */
+Operation *view_take(View *view);
 /* Takes the operation under way one step further. The view may be gone afterwards. */
 void view_step(View *view);
 /* Ends it, or repeats it if it was only lost. The view may be gone afterwards. */

@@ -14,7 +14,8 @@
 
 static void view_schedule(View *view)
 {
-        sd_event_source_set_enabled(view->pump, SD_EVENT_ONESHOT);
+        if (view->pump)
+                sd_event_source_set_enabled(view->pump, SD_EVENT_ONESHOT);
 }
 
 void view_queue(View *view, Operation *op)
@@ -366,16 +367,22 @@ static int rebase_begin(View *view, Operation *op, Failure *f)
                            (unsigned long long)view->host->limits->view_bytes);
 }
 
-/* Takes the next operation from the queue. Returns: as operations end; it was ended if not 0. */
+Operation *view_take(View *view)
+{
+        if (!view->current && view->queue) {
+                view->current = view->queue;
+                view->queue = view->current->next;
+                if (!view->queue)
+                        view->queue_end = &view->queue;
+        }
+        return view->current;
+}
+
+/* Begins with the next operation. Returns: as operations end; it was ended if not 0. */
 static int view_begin(View *view, Failure *f)
 {
-        Operation *op = view->queue;
+        Operation *op = view_take(view);
         int r = 0;
-
-        view->queue = op->next;
-        if (!view->queue)
-                view->queue_end = &view->queue;
-        view->current = op;
 
         if (op->kind == OPERATION_EDIT)
                 r = check_edit_limits(view, op, f);

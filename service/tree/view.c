@@ -66,31 +66,31 @@ int view_new(View **ret, Tree *tree)
         return 0;
 }
 
-/* Whoever waits is told, so that nothing stays held for an answer that never comes. */
-static void operation_cancel(Operation *op)
+/* Whoever waits is told, so that nothing stays held for an answer that never comes. A callback may
+ * ask for more, which ends the same way. */
+static void view_cancel(View *view)
 {
-        _cleanup_failure_ Failure none = {};
+        Operation *op;
 
-        if (!op)
-                return;
-        op->done(-ECANCELED, &none, NULL, op->userdata);
-        operation_free(op);
+        while ((op = view_take(view))) {
+                _cleanup_failure_ Failure none = {};
+
+                view->current = NULL;
+                op->done(-ECANCELED, &none, NULL, op->userdata);
+                operation_free(op);
+        }
 }
 
 View *view_free(View *view)
 {
-        if (!view)
+        /* A callback of view_cancel() that gives the view up finds that done already. */
+        if (!view || view->ending)
                 return NULL;
 
-        worker_free(view->worker);
-        sd_event_source_disable_unref(view->pump);
-        operation_cancel(view->current);
-        while (view->queue) {
-                Operation *next = view->queue->next;
-
-                operation_cancel(view->queue);
-                view->queue = next;
-        }
+        view->ending = true;
+        view->worker = worker_free(view->worker);
+        view->pump = sd_event_source_disable_unref(view->pump);
+        view_cancel(view);
         for (size_t i = 0; i < view->n_files; i++)
                 slot_free(view->files[i]);
         free(view->files);

@@ -28,7 +28,7 @@ struct TaskPool {
         pthread_cond_t wake, drained;
         TaskList queued, finished;
         pthread_t *threads;
-        unsigned n_threads, max_threads, n_idle, n_busy;
+        unsigned n_threads, max_threads, n_idle, n_busy, n_queued;
         bool stopping;
         int event_fd;
         sd_event_source *source;
@@ -52,6 +52,7 @@ static void *thread_main(void *userdata)
                         break;
                 task = TAILQ_FIRST(&pool->queued);
                 TAILQ_REMOVE(&pool->queued, task, entry);
+                pool->n_queued--;
                 pool->n_busy++;
                 pthread_mutex_unlock(&pool->lock);
 
@@ -187,7 +188,8 @@ int task_run(TaskPool *pool, TaskFn work, TaskFn done, void *userdata)
         *task = (Task){ .work = work, .done = done, .userdata = userdata };
 
         pthread_mutex_lock(&pool->lock);
-        if (pool->n_idle == 0 && pool->n_threads < pool->max_threads)
+        /* A thread that was woken for an earlier task still counts as idle until it runs. */
+        if (pool->n_queued >= pool->n_idle && pool->n_threads < pool->max_threads)
                 r = pool_add_thread(pool);
         /* Without a new thread the others serve the queue; with none at all nobody would. */
         if (r < 0 && pool->n_threads == 0) {
@@ -196,6 +198,7 @@ int task_run(TaskPool *pool, TaskFn work, TaskFn done, void *userdata)
                 return r;
         }
         TAILQ_INSERT_TAIL(&pool->queued, task, entry);
+        pool->n_queued++;
         pool->n_open++;
         pthread_cond_signal(&pool->wake);
         pthread_mutex_unlock(&pool->lock);

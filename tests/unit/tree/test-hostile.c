@@ -225,48 +225,54 @@ static void test_read_is_repeated_once(void **state)
 
 static void test_free_while_asking(void **state)
 {
-        Outcome o = {};
+        Outcome under_way = {}, waiting = {};
         Bench b;
 
         bench_open_fake(&b, "silent");
         bench_put(&b, "/etc/hosts", HOSTS, "Hosts.lns");
-        assert_int_equal(view_load(b.view, outcome_take, &o), 0);
-        assert_int_equal(view_match(b.view, "/files", outcome_take, &o), 0);
+        assert_int_equal(view_load(b.view, outcome_take, &under_way), 0);
+        assert_int_equal(view_match(b.view, "/files", outcome_take, &waiting), 0);
         bench_idle(&b, 50);
+        assert_false(under_way.done);
         b.view = view_free(b.view);
+        assert_int_equal(under_way.r, -ECANCELED);
+        assert_int_equal(waiting.r, -ECANCELED);
         bench_idle(&b, 50);
-        assert_false(o.done);
         bench_close(&b);
 }
 
 typedef struct Suicide {
         Bench *b;
-        bool done;
+        unsigned n;
 } Suicide;
 
+/* Gives the view up at the first answer, and at each that this brings about. */
 static void on_done_free(int r, Failure *f, const ViewResult *result, void *userdata)
 {
         Suicide *suicide = userdata;
 
-        suicide->done = true;
-        suicide->b->view = view_free(suicide->b->view);
+        if (suicide->n++ > 0)
+                assert_int_equal(r, -ECANCELED);
+        view_free(suicide->b->view);
+        suicide->b->view = NULL;
 }
 
 static void free_in_callback(const char *mode)
 {
         Bench b;
         Suicide suicide = { .b = &b };
-        Outcome never = {};
+        Outcome waiting = {};
 
         bench_open_fake(&b, mode);
         bench_put(&b, "/etc/hosts", HOSTS, "Hosts.lns");
         assert_int_equal(view_get_value(b.view, "/files/x", on_done_free, &suicide), 0);
-        assert_int_equal(view_load(b.view, outcome_take, &never), 0);
-        for (unsigned i = 0; i < 200 && !suicide.done; i++)
+        assert_int_equal(view_load(b.view, outcome_take, &waiting), 0);
+        assert_int_equal(view_load(b.view, on_done_free, &suicide), 0);
+        for (unsigned i = 0; i < 200 && suicide.n == 0; i++)
                 bench_idle(&b, 10);
-        assert_true(suicide.done);
+        assert_int_equal(suicide.n, 2);
+        assert_int_equal(waiting.r, -ECANCELED);
         bench_idle(&b, 20);
-        assert_false(never.done);
         bench_close(&b);
 }
 

@@ -112,19 +112,22 @@ static void test_lookup(void **state)
 static void test_configured_comes_first(void **state)
 {
         LensFile configured[] = { { (char *)"/etc/other", (char *)"Mine" },
-                                  { (char *)"/opt/*.conf", (char *)"Mine.other_lns" } };
+                                  { (char *)"/opt/*.conf", (char *)"Mine.other_lns" },
+                                  { (char *)"/opt/y", (char *)"@Mine" } };
         LensIndex *index = make_index(configured, ELEMENTSOF(configured));
 
         assert_string_equal(look(index, "/etc/other"), "Mine.lns");
         assert_string_equal(look_other(index, "/etc/other"), "none");
         assert_string_equal(look(index, "/opt/x.conf"), "Mine.other_lns");
+        assert_string_equal(look(index, "/opt/y"), "@Mine");
         lens_index_unref(index);
 }
 
 static void test_bad_entries(void **state)
 {
         static const char *const names[] = { "",       "Hosts", "hosts.lns", "../x.lns", "A.b.c",
-                                             "Hosts.", ".lns",  "A b.lns",   "A.l/x",    "A.l\n" };
+                                             "Hosts.", ".lns",  "A b.lns",   "A.l/x",    "A.l\n",
+                                             "@",      "@a",    "@A.lns",    "@@A" };
         static const char *const globs[] = { "", "/etc/a\nb", "/etc/\x01", "/etc/\xff" };
         LensFile configured = { (char *)"/etc/x", (char *)"no such name" };
         char *incl[] = { (char *)"/etc/x", NULL };
