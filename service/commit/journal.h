@@ -2,15 +2,19 @@
 /*
  * journal.h - every change, durable before it happens: the only code with SQLite.
  *
- * One database in the state directory (0700, file 0600; synchronous=FULL, secure_delete, WAL: see
- * journal.c for why). Its schema has a version: an older one is migrated, a newer one is opened
- * read-only. A database that is damaged, full or newer is no reason not to start: reading what can be
- * read goes on, journal_check_writable() says why nothing can be committed, and nobody writes a file
- * that was not journaled.
+ * One database in the state directory (0700, file 0600; why its settings are as they are:
+ * database-open.c). Its schema has a version: an older one is migrated, a newer one is only read. A
+ * database that is damaged, full or newer is no reason not to start: reading what can be read goes
+ * on, journal_check_writable() says why nothing can be committed, and nobody writes a file that was
+ * not journaled. No file is ever removed or replaced because it is damaged.
+ *
+ * The database is opened by the first function that needs it and made by the first that writes; an
+ * absent one is an empty history. One process at a time has it, until journal_close(): any function
+ * that takes a Failure may return EXM_E_TIMEOUT when another has it for more than two seconds.
  *
  * All functions block and may be called from any thread (one lock inside). While a change is
- * prepared or pending the marker file "unfinished" stands beside the database: the recovery unit looks
- * only for that.
+ * prepared or pending the marker file "unfinished" stands beside the database: the recovery unit
+ * looks only for that. It may stand for longer (journal.c), never for less.
  */
 #pragma once
 
@@ -31,49 +35,61 @@ typedef struct JournalLimits {
 
 /* What ListChanges filters by; unset fields are 0 or NULL or _CHANGE_STATE_MAX. */
 typedef struct JournalFilter {
-        uint64_t before, since; /* µs, CLOCK_REALTIME */
+        uint64_t before, since; /* µs, CLOCK_REALTIME: time < before, time >= since */
         uint32_t limit;         /* 0: the default of 100; at most 1000 */
-        const char *file;
+        const char *file;       /* a step's name or path */
         const char *token;
         ChangeState state;
-        bool own_only;          /* only changes of `uid` (and of no key) */
+        bool own_only; /* only changes of `uid` (and of no key: authority "key:...") */
         uid_t uid;
 } JournalFilter;
 
-/* `directory` exists. Always succeeds in making an object, also for a damaged database. -ENOMEM. */
+/* Opens no file yet: `directory` is looked at by the first function that needs it. -ENOMEM. */
 int journal_open(Journal **ret, const char *directory);
+/* All threads are done with it. Brings everything into the database file, on the disk. */
 Journal *journal_close(Journal *journal);
 DEFINE_CLEANUP(Journal *, journal_close);
 
-/* Returns: 0, or EXM_E_REFUSED with what is wrong and what to do. */
+/* Returns: 0, or EXM_E_REFUSED with what is wrong and what to do; EXM_E_TIMEOUT; -errno. */
 int journal_check_writable(Journal *journal, Failure *f);
 
-/* Makes the change durable in state prepared, with all its steps, and gives it its number (which the
- * steps get too). Numbers are never used twice. The marker is there before this returns.
- * Returns: 0; EXM_E_REFUSED (damaged, full, read-only); EXM_E_CONFLICT naming the pending change that
- * has one of the files; -errno. */
+/* Makes the change durable in state prepared, with all its steps, and gives it its number (which
+ * the steps get too) unless it has one of journal_next_id(). The marker is there before this
+ * returns. On failure the record is as it was.
+ * Returns: 0; EXM_E_REFUSED (damaged, full, read-only); EXM_E_CONFLICT naming the prepared or
+ * pending change that has one of the files (by name or path), or the change of this uid that has
+ * this token already; EXM_E_LIMIT_EXCEEDED (a file of more than 32 MiB); -EEXIST (the number is
+ * taken, or two steps have one place); -errno. */
 int journal_prepare(Journal *journal, ChangeRecord *record, Failure *f);
 
-/* A number for a change before it is prepared (its steps' temporary names need it). Returns: 0 or ... */
+/* A number for a change before it is prepared (its steps' temporary names need it). No two calls
+ * get the same, and none gets that of a change that was ever prepared; one that is not used is
+ * given out again by a later process. Returns: 0; EXM_E_REFUSED; -errno. */
 int journal_next_id(Journal *journal, uint64_t *ret, Failure *f);
 
-/* prepared -> applied or pending (then with pending_since, deadline and boot_id of `record`), or any
- * unfinished state -> applied, reverted, failed. `durable` false: an applied change may be found
- * prepared after a power cut; recovery sees by its files that it was done. */
+/* prepared or pending -> pending (then with pending_since, deadline and boot_id of `record`: also
+ * to extend it), applied, reverted, failed (with `reason`). Only id and these are read. `durable`
+ * false: after a power cut the change may be found as it was; recovery sees by its files that it
+ * was done.
+ * Returns: 0; -ENOENT; EXM_E_CONFLICT (it is finished already: the message says how);
+ * EXM_E_REFUSED; -errno. */
 int journal_set_state(Journal *journal, const ChangeRecord *record, bool durable, Failure *f);
 
-/* Without content (nodes' content NULL, size and version there) unless `content`.
+/* Without content (nodes' content NULL, size and version there) unless `content`; content that is
+ * not what was stored is EXM_E_REFUSED (damaged).
  * Returns: 0; -ENOENT; EXM_E_REFUSED; -errno. */
 int journal_load(Journal *journal, uint64_t id, bool content, ChangeRecord *ret, Failure *f);
 
-/* Newest first, without content. Returns: 0; EXM_E_REFUSED; -errno. */
+/* Newest (highest number) first, without content; to be freed with change_records_free(), also if
+ * *ret_n is 0. Returns: 0; EXM_E_REFUSED; -errno. */
 int journal_list(Journal *journal, const JournalFilter *filter, ChangeRecord **ret, size_t *ret_n,
                  Failure *f);
-void change_records_free(ChangeRecord *records, size_t n);
 
-/* The numbers of changes that are prepared or pending, oldest first. */
+/* The numbers of changes that are prepared or pending, oldest first. If there is none, a marker
+ * that was left goes. Returns: 0; EXM_E_REFUSED; -errno. */
 int journal_unfinished(Journal *journal, uint64_t **ret_ids, size_t *ret_n, Failure *f);
 
-/* Removes what is over the limits, a bounded number of changes at a time; never unfinished ones, nor
- * what a kept change needs. Returns: the number removed (call again while it is not 0), or -errno. */
+/* Removes what is over the limits, a bounded number of changes at a time; never unfinished ones,
+ * nor what an unfinished one takes back. Returns: the number removed (call again while it is not
+ * 0), or -errno (logged). */
 int journal_prune(Journal *journal, const JournalLimits *limits);

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * record.h - a change as the journal keeps it.
+ *
+ * Owns all that it points to. Strings that are not known are "" in a record that was loaded; in one
+ * that is to be journaled NULL is the same as "".
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -18,20 +22,23 @@ typedef enum ChangeState {
         _CHANGE_STATE_MAX,
 } ChangeState;
 
+/* Returns: a static string, "" if it is none. */
 const char *change_state_to_string(ChangeState state);
 /* Returns: the state, or _CHANGE_STATE_MAX. */
 ChangeState change_state_from_string(const char *s);
+/* Returns: true for applied, reverted and failed, which a change never leaves again. */
+bool change_state_is_finished(ChangeState state);
 
 #define RECORD_BOOT_ID_SIZE 33
 
 typedef struct ChangeRecord {
-        uint64_t id;      /* 0: not journaled yet */
-        uint64_t time;    /* µs, CLOCK_REALTIME */
+        uint64_t id;   /* 0: not journaled yet */
+        uint64_t time; /* µs, CLOCK_REALTIME */
         uid_t uid;
-        char *user;       /* its name then; "" unknown */
-        char *authority;  /* "polkit:org.exmachina1.write-config" */
-        char *message;    /* the caller's; "" none */
-        char *token;      /* the caller's; "" none */
+        char *user;      /* its name then; "" unknown */
+        char *authority; /* "polkit:org.exmachina1.write-config", or "key:..." */
+        char *message;   /* the caller's; "" none */
+        char *token;     /* the caller's; "" none */
         ChangeState state;
         char *reason;     /* of `reverted` and `failed`; "" none */
         uint64_t reverts; /* the change that this one takes back; 0 none */
@@ -41,8 +48,11 @@ typedef struct ChangeRecord {
         uint64_t deadline;                 /* µs, CLOCK_BOOTTIME, in that boot; 0 none */
         char boot_id[RECORD_BOOT_ID_SIZE]; /* of pending_since and deadline */
         char **units;
-        FileStep *steps;
+        FileStep *steps; /* in the order of FileStep.place, which differs between them */
         size_t n_steps;
 } ChangeRecord;
 
 void change_record_done(ChangeRecord *record);
+void change_records_free(ChangeRecord *records, size_t n);
+
+#define _cleanup_record_ _cleanup_(change_record_done)
