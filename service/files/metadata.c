@@ -141,17 +141,118 @@ void metadata_done(Metadata *metadata)
         *metadata = (Metadata){ 0 };
 }
 
-static const FileXattr *find_acl(const Metadata *metadata)
+const FileXattr *metadata_find(const Metadata *metadata, const char *name)
 {
         for (size_t i = 0; i < metadata->n_xattrs; i++)
-                if (strcmp(metadata->xattrs[i].name, ACL) == 0)
+                if (strcmp(metadata->xattrs[i].name, name) == 0)
                         return &metadata->xattrs[i];
         return NULL;
 }
 
+const FileXattr *metadata_find_acl(const Metadata *metadata)
+{
+        return metadata_find(metadata, ACL);
+}
+
 bool metadata_has_acl(const Metadata *metadata)
 {
-        return find_acl(metadata);
+        return metadata_find_acl(metadata);
+}
+
+static int copy_xattr(const FileXattr *from, FileXattr *ret)
+{
+        *ret = (FileXattr){ .name = strdup(from->name), .value = malloc(from->size + 1) };
+        if (!ret->name || !ret->value) {
+                free(ret->name);
+                free(ret->value);
+                return -ENOMEM;
+        }
+        if (from->size > 0)
+                memcpy(ret->value, from->value, from->size);
+        ret->size = from->size;
+        return 0;
+}
+
+int metadata_copy(const Metadata *from, Metadata *ret)
+{
+        Metadata copy = { .mode = from->mode, .uid = from->uid, .gid = from->gid };
+        int r = 0;
+
+        if (from->n_xattrs > 0) {
+                copy.xattrs = calloc(from->n_xattrs, sizeof(FileXattr));
+                if (!copy.xattrs)
+                        return -ENOMEM;
+        }
+        for (; r == 0 && copy.n_xattrs < from->n_xattrs; copy.n_xattrs += r == 0)
+                r = copy_xattr(&from->xattrs[copy.n_xattrs], &copy.xattrs[copy.n_xattrs]);
+        if (r < 0) {
+                metadata_done(&copy);
+                return r;
+        }
+        *ret = copy;
+        return 0;
+}
+
+/* One entry of an ACL as the kernel keeps it in the attribute, little endian: tag, rights, id. */
+#define ACL_HEADER_BYTES 4U
+#define ACL_ENTRY_BYTES  8U
+enum { ACL_OWNER = 0x01, ACL_GROUP = 0x04, ACL_MASK = 0x10, ACL_OTHERS = 0x20 };
+
+static unsigned char *find_acl_entry(const FileXattr *acl, unsigned char tag)
+{
+        unsigned char *p = acl->value;
+
+        for (size_t at = ACL_HEADER_BYTES; at + ACL_ENTRY_BYTES <= acl->size; at += ACL_ENTRY_BYTES)
+                if (p[at] == tag && p[at + 1] == 0)
+                        return p + at;
+        return NULL;
+}
+
+static void set_acl_rights(unsigned char *entry, mode_t rights)
+{
+        if (entry)
+                entry[2] = (unsigned char)(rights & 07);
+}
+
+void metadata_set_mode(Metadata *metadata, mode_t mode)
+{
+        const FileXattr *acl = metadata_find_acl(metadata);
+        unsigned char *group;
+
+        metadata->mode = mode & MODE_BITS;
+        if (!acl)
+                return;
+        group = find_acl_entry(acl, ACL_MASK);
+        set_acl_rights(group ? group : find_acl_entry(acl, ACL_GROUP), mode >> 3);
+        set_acl_rights(find_acl_entry(acl, ACL_OWNER), mode >> 6);
+        set_acl_rights(find_acl_entry(acl, ACL_OTHERS), mode);
+}
+
+static bool is_label(const char *name)
+{
+        return strcmp(name, "security.selinux") == 0 || strcmp(name, "security.SMACK64") == 0;
+}
+
+bool metadata_has(const Metadata *metadata, const FileXattr *xattr)
+{
+        const FileXattr *other = metadata_find(metadata, xattr->name);
+
+        return other && other->size == xattr->size &&
+               memcmp(other->value, xattr->value, xattr->size) == 0;
+}
+
+bool metadata_matches(const Metadata *found, const Metadata *wanted)
+{
+        if (found->mode != wanted->mode || found->uid != wanted->uid || found->gid != wanted->gid)
+                return false;
+        for (size_t i = 0; i < wanted->n_xattrs; i++)
+                if (!metadata_has(found, &wanted->xattrs[i]))
+                        return false;
+        for (size_t i = 0; i < found->n_xattrs; i++)
+                if (!metadata_find(wanted, found->xattrs[i].name) &&
+                    !is_label(found->xattrs[i].name))
+                        return false;
+        return true;
 }
 
 static int set_xattr(int fd, const FileXattr *xattr)
@@ -165,7 +266,7 @@ static int set_xattr(int fd, const FileXattr *xattr)
  *    the mode is as it was it changes nothing. */
 int metadata_apply_access(int fd, const Metadata *metadata)
 {
-        const FileXattr *acl = find_acl(metadata);
+        const FileXattr *acl = metadata_find_acl(metadata);
         int r = 0;
 
         if (fchown(fd, metadata->uid, metadata->gid) < 0)
@@ -181,7 +282,7 @@ int metadata_apply_access(int fd, const Metadata *metadata)
 
 int metadata_apply_xattrs(int fd, const Metadata *metadata)
 {
-        const FileXattr *acl = find_acl(metadata);
+        const FileXattr *acl = metadata_find_acl(metadata);
         struct stat st;
         int r;
 

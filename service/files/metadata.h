@@ -26,6 +26,23 @@ int metadata_read(int fd, Metadata *ret);
 void metadata_done(Metadata *metadata);
 bool metadata_has_acl(const Metadata *metadata);
 
+/* A deep copy. Returns: 0 or -ENOMEM. */
+int metadata_copy(const Metadata *from, Metadata *ret);
+
+/* As chmod(2) would: an ACL's mask (or the group's entry), owner and others follow the mode. */
+void metadata_set_mode(Metadata *metadata, mode_t mode);
+
+/* Returns: true if `found` is what became of `wanted` on the disk: the same, but for a label that a
+ * security module put on a file for which none was wanted. */
+bool metadata_matches(const Metadata *found, const Metadata *wanted);
+
+/* Returns: NULL if there is none. */
+const FileXattr *metadata_find(const Metadata *metadata, const char *name);
+const FileXattr *metadata_find_acl(const Metadata *metadata);
+
+/* Returns: true if it has the attribute with this value. */
+bool metadata_has(const Metadata *metadata, const FileXattr *xattr);
+
 /* To be done to an empty new file that only root can open: owner, ACL, then mode. The other
  * attributes come after the content, since the kernel drops capabilities of a file that is written.
  * `fd` is open for writing. Returns: 0 or -errno. */

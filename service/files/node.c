@@ -148,22 +148,61 @@ int node_read(int dir, const char *name, uint64_t max_bytes, Node *ret)
         return r;
 }
 
-bool node_equal(const Node *a, const Node *b)
+bool node_matches(const Node *found, const Node *wanted)
 {
-        if (a->kind != b->kind)
+        if (found->kind != wanted->kind)
                 return false;
-        switch (a->kind) {
+        switch (found->kind) {
         case NODE_MISSING:
                 return true;
         case NODE_FILE:
-                /* No version: too long to be the other. */
-                return a->version[0] && strcmp(a->version, b->version) == 0;
+                /* Without content: too long to be the other. */
+                return found->content && found->size == wanted->size &&
+                       (found->size == 0 ||
+                        memcmp(found->content, wanted->content, found->size) == 0) &&
+                       metadata_matches(&found->metadata, &wanted->metadata);
         case NODE_LINK:
-                return strcmp(a->link_target, b->link_target) == 0;
+                return strcmp(found->link_target, wanted->link_target) == 0;
         case NODE_OTHER:
                 return false;
         }
         return false;
+}
+
+static int copy_content(const Node *from, Node *copy)
+{
+        if (from->content || from->kind == NODE_FILE) {
+                copy->content = malloc(from->size + 1);
+                if (!copy->content)
+                        return -ENOMEM;
+                if (from->size > 0)
+                        memcpy(copy->content, from->content, from->size);
+                ((char *)copy->content)[from->size] = '\0';
+                copy->size = from->size;
+        }
+        if (from->link_target) {
+                copy->link_target = strdup(from->link_target);
+                if (!copy->link_target)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+int node_copy(const Node *from, Node *ret)
+{
+        Node copy = { .kind = from->kind };
+        int r;
+
+        r = metadata_copy(&from->metadata, &copy.metadata);
+        if (r == 0)
+                r = copy_content(from, &copy);
+        if (r < 0) {
+                node_done(&copy);
+                return r;
+        }
+        memcpy(copy.version, from->version, sizeof(copy.version));
+        *ret = copy;
+        return 0;
 }
 
 int node_set_version(Node *node)

@@ -2,8 +2,8 @@
 /*
  * node.h - what is, or is to be, under one name of a directory: nothing, a file or a link.
  *
- * A Node owns what it points to if node_read() filled it in; one that was put together from an
- * image borrows, and is not given to node_done(). Blocking: runs in a thread.
+ * A Node owns what it points to; one that was put together from an image borrows, and is not given
+ * to node_done(). Blocking: runs in a thread.
  */
 #pragma once
 
@@ -36,8 +36,13 @@ int node_read_file(int file, uint64_t max_bytes, Node *ret, struct stat *ret_st)
  * away. Returns: 0 or -errno. */
 int node_read(int dir, const char *name, uint64_t max_bytes, Node *ret);
 
-/* Returns: true if both are of one kind with one content and metadata (files: one version). */
-bool node_equal(const Node *a, const Node *b);
+/* Returns: true if `found`, read with its content, is what became of `wanted` on the disk: of one
+ * kind, one content, and metadata that match (metadata_matches()). A link's owner is no difference.
+ */
+bool node_matches(const Node *found, const Node *wanted);
+
+/* A deep copy. Returns: 0 or -ENOMEM. */
+int node_copy(const Node *from, Node *ret);
 
 /* As metadata_version(), into node->version. */
 int node_set_version(Node *node);

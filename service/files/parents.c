@@ -36,37 +36,22 @@ static int set_access(int dir)
         for (size_t i = 0; i < ELEMENTSOF(acls); i++)
                 if (fremovexattr(fd, acls[i]) < 0 && errno != ENODATA && errno != ENOTSUP)
                         return -errno;
-        return fchmod(fd, 0755) < 0 ? -errno : 0;
-}
-
-/* Returns: 1 and a directory that was made; 0 if somebody else has just made it; -errno. */
-static int make_dir(Walk *walk, const char *name, const char *path, char ***made)
-{
-        int r;
-
-        if (mkdirat(walk->dir, name, 0700) < 0)
-                return errno == EEXIST ? 0 : -errno;
-        r = strv_extend(made, path);
-        if (r < 0) {
-                unlinkat(walk->dir, name, AT_REMOVEDIR);
-                return r;
-        }
-        return 1;
+        return fchmod(fd, 0755) < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
 /* Steps into `name` below walk->dir, which is made if it is not there. */
-static int make_one(Walk *walk, const char *name, size_t length, char ***made)
+static int make_one(Walk *walk, const char *name, size_t length)
 {
-        _cleanup_free_ char *path = NULL;
+        bool is_new = true;
         struct stat st;
-        int fd, is_new, r = 0;
+        int fd, r = 0;
 
-        path = strndup(walk->canonical, length);
-        if (!path)
-                return -ENOMEM;
-        is_new = make_dir(walk, name, path, made);
-        if (is_new < 0)
-                return is_new;
+        /* 0700 until it is nobody's but root's by owner and ACL, too. */
+        if (mkdirat(walk->dir, name, 0700) < 0) {
+                if (errno != EEXIST)
+                        return -errno;
+                is_new = false;
+        }
         fd = walk_open_dir(walk->dir, name);
         if (fd < 0)
                 return fd;
@@ -82,20 +67,50 @@ static int make_one(Walk *walk, const char *name, size_t length, char ***made)
         return r == 0 && walk_is_swappable(&st) ? -EAGAIN : r;
 }
 
-static int make_all(Walk *walk, char ***made)
+/* The name in walk->dir of the next directory on the way. Returns: 0 and how much of the canonical
+ * name it ends at; -ENOMEM. */
+static int next_dir(const Walk *walk, size_t from, char **ret_path, size_t *ret_length)
 {
-        const char *start, *end;
+        const char *start = walk->canonical + from + 1;
+
+        *ret_length = from + 1 + strcspn(start, "/");
+        *ret_path = strndup(walk->canonical, *ret_length);
+        return *ret_path ? 0 : -ENOMEM;
+}
+
+int parents_plan(const Walk *walk, char ***ret)
+{
+        size_t end = (size_t)(walk_name(walk) - walk->canonical) - 1;
+        _cleanup_strv_ char **missing = NULL;
+        int r;
+
+        for (size_t at = walk->dir_length; at < end;) {
+                _cleanup_free_ char *path = NULL;
+
+                r = next_dir(walk, at, &path, &at);
+                if (r == 0)
+                        r = strv_extend(&missing, path);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(missing);
+        return 0;
+}
+
+static int make_all(Walk *walk, char *const *planned)
+{
+        size_t length;
         int r = 0;
 
         while (r == 0 && !walk_has_parent(walk)) {
-                _cleanup_free_ char *name = NULL;
+                _cleanup_free_ char *path = NULL;
 
-                start = walk->canonical + walk->dir_length + 1;
-                end = strchr(start, '/');
-                name = strndup(start, (size_t)(end - start));
-                if (!name)
-                        return -ENOMEM;
-                r = make_one(walk, name, (size_t)(end - walk->canonical), made);
+                r = next_dir(walk, walk->dir_length, &path, &length);
+                /* It was there when the step was planned. */
+                if (r == 0 && !strv_contains(planned, path))
+                        r = -EAGAIN;
+                if (r == 0)
+                        r = make_one(walk, strrchr(path, '/') + 1, length);
         }
         return r;
 }
@@ -123,29 +138,27 @@ static int remove_one(const Roots *roots, const char *path)
         return r;
 }
 
-void parents_remove(const Roots *roots, char *const *made)
+void parents_remove(const Roots *roots, char *const *planned)
 {
         int r;
 
-        for (size_t i = strv_length(made); i > 0; i--) {
-                r = remove_one(roots, made[i - 1]);
+        for (size_t i = strv_length(planned); i > 0; i--) {
+                r = remove_one(roots, planned[i - 1]);
                 if (r != 0 && r != -ENOTEMPTY && r != -EEXIST)
-                        log_warning("%s: the directory could not be removed again.", made[i - 1]);
+                        log_warning("%s: the directory could not be removed again.",
+                                    planned[i - 1]);
                 if (r != 0)
                         return;
         }
 }
 
-int parents_make(Walk *walk, const Roots *roots, char ***ret_made, Failure *f)
+int parents_make(Walk *walk, const Roots *roots, char *const *planned, Failure *f)
 {
-        _cleanup_strv_ char **made = NULL;
         int r;
 
-        r = make_all(walk, &made);
-        if (r != 0) {
-                parents_remove(roots, made);
-                return swap_explain(r, walk->canonical, f);
-        }
-        *ret_made = TAKE_PTR(made);
-        return 0;
+        r = make_all(walk, planned);
+        if (r == 0)
+                return 0;
+        parents_remove(roots, planned);
+        return swap_explain(r, walk->canonical, f);
 }

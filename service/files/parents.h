@@ -10,10 +10,14 @@
 #include "files/walk.h"
 #include "util/failure.h"
 
-/* Makes what is missing between walk->dir and the last component; afterwards walk_has_parent(walk).
- * *ret_made: the absolute names that were made, in this order.
- * Returns: 0; else nothing is left of them: EXM_E_CONFLICT, EXM_E_REFUSED, ... or -errno. */
-int parents_make(Walk *walk, const Roots *roots, char ***ret_made, Failure *f);
+/* The absolute names of the directories that are missing between walk->dir and the last component,
+ * outermost first. Returns: 0 or -ENOMEM. */
+int parents_plan(const Walk *walk, char ***ret);
+
+/* Makes what is missing; afterwards walk_has_parent(walk). One that is missing and not in `planned`
+ * is not made. Returns: 0; else nothing is left of them: EXM_E_CONFLICT, EXM_E_REFUSED, ... or
+ * -errno. */
+int parents_make(Walk *walk, const Roots *roots, char *const *planned, Failure *f);
 
 /* Removes those of the directories that are still there and empty. */
-void parents_remove(const Roots *roots, char *const *made);
+void parents_remove(const Roots *roots, char *const *planned);

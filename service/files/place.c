@@ -26,10 +26,8 @@ static int refuse(const char *path, const char *why, Failure *f)
         return failure_set(f, EXM_E_REFUSED, "%s: %s; nothing was changed.", path, why);
 }
 
-static int check_dir(const Walk *walk, const char *path, struct statx *ret, Failure *f)
+static int check_way(const Walk *walk, const char *path, Failure *f)
 {
-        int r;
-
         if (walk->swappable)
                 return failure_set(f, EXM_E_REFUSED,
                                    "%s: others than root may write in the directory %s, which is "
@@ -38,17 +36,20 @@ static int check_dir(const Walk *walk, const char *path, struct statx *ret, Fail
                                    path, walk->swappable);
         if (walk->not_a_directory)
                 return refuse(path, "a part of the name is a file, not a directory", f);
-        r = look(walk->dir, ret);
-        if (r < 0)
-                return r;
-        if (ret->stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
+        return 0;
+}
+
+static int check_dir(const Walk *walk, const char *path, const struct statx *dir, Failure *f)
+{
+        if (dir->stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
                 return refuse(path, "its directory is immutable or append-only (chattr +i, +a)", f);
         if (faccessat(walk->dir, ".", W_OK | X_OK, AT_EACCESS) < 0)
                 return swap_explain(-errno, path, f);
         return 0;
 }
 
-static int check_file(const Walk *walk, const char *path, const struct statx *dir, Failure *f)
+static int check_file(const Walk *walk, const char *path, const struct statx *dir,
+                      bool *ret_mounted, Failure *f)
 {
         struct statx st;
         int r;
@@ -62,8 +63,12 @@ static int check_file(const Walk *walk, const char *path, const struct statx *di
                 return refuse(path, "the file has several names (hard links)", f);
         if (st.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
                 return refuse(path, "the file is immutable or append-only (chattr +i, +a)", f);
-        if ((st.stx_attributes & STATX_ATTR_MOUNT_ROOT) || st.stx_mnt_id != dir->stx_mnt_id)
-                return refuse(path, "something is mounted on the file itself", f);
+        *ret_mounted =
+                (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) || st.stx_mnt_id != dir->stx_mnt_id;
+        /* Only the file itself is written then: its directory may be of another file system. */
+        if (*ret_mounted &&
+            faccessat(AT_FDCWD, walk_fd_path(walk->file).path, W_OK, AT_EACCESS) < 0)
+                return swap_explain(-errno, path, f);
         return 0;
 }
 
@@ -88,14 +93,22 @@ static int check_missing_dirs(const Walk *walk, const Roots *roots, const char *
         return 0;
 }
 
-int place_check(const Walk *walk, const Roots *roots, const char *path, Failure *f)
+int place_check(const Walk *walk, const Roots *roots, const char *path, bool *ret_mounted,
+                Failure *f)
 {
+        bool mounted = false;
         struct statx dir;
         int r;
 
-        r = check_dir(walk, path, &dir, f);
-        if (r != 0)
-                return r;
-        return walk->file >= 0 ? check_file(walk, path, &dir, f)
-                               : check_missing_dirs(walk, roots, path, f);
+        r = check_way(walk, path, f);
+        if (r == 0)
+                r = look(walk->dir, &dir);
+        if (r == 0)
+                r = walk->file >= 0 ? check_file(walk, path, &dir, &mounted, f)
+                                    : check_missing_dirs(walk, roots, path, f);
+        if (r == 0 && !mounted)
+                r = check_dir(walk, path, &dir, f);
+        if (r == 0)
+                *ret_mounted = mounted;
+        return r;
 }

@@ -10,7 +10,9 @@
 #include "util/failure.h"
 
 /* Refuses: a directory on the way in which others than root may swap entries; what is no regular
- * file and no link; several names; immutable or append-only files and directories; a mount point; a
- * read-only file system; missing directories outside the writable roots. `path` is for messages.
- * Returns: 0; EXM_E_REFUSED; -errno. */
-int place_check(const Walk *walk, const Roots *roots, const char *path, Failure *f);
+ * file and no link; several names; immutable or append-only files and directories; a read-only file
+ * system; missing directories outside the writable roots. `path` is for messages.
+ * Returns: 0 and whether something is mounted on the file itself, so that it cannot be exchanged or
+ * removed; EXM_E_REFUSED; -errno. */
+int place_check(const Walk *walk, const Roots *roots, const char *path, bool *ret_mounted,
+                Failure *f);

@@ -3,11 +3,12 @@
  * swap.c - temporary node, exchange, compare, keep or take back.
  *
  * Order of the acts, and what each guarantees when a later one fails:
- *   1. the new node under the temporary name, fsync'd      unlink it
- *   2. rename: exchange, no-replace, or away               the same rename back
- *   3. compare what came out                               rename back
- *   4. fsync of the directory                              rename back
- *   5. unlink the old node, fsync again                    rename back, while it is there
+ *   1. the new node under TEMP.part, fsync'd               unlink it
+ *   2. rename to TEMP (a new name: directly to it)         unlink it
+ *   3. rename: exchange, no-replace, or away to TEMP       the same rename back
+ *   4. compare what came out                               rename back
+ *   5. fsync of the directory                              rename back
+ *   6. unlink the old node, fsync again                    rename back, while it is there
  * Others that edit the name concurrently are root's own programs: the directory is not writable for
  * anybody else.
  */
@@ -15,9 +16,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "util/log.h"
 
@@ -25,12 +26,13 @@ typedef struct Swap {
         int dir; /* opened for reading: an O_PATH descriptor cannot be fsync'd */
         const char *name;
         const char *path;
+        const char *temp;
+        char part[NAME_MAX + 1];
         const Node *expected;
         Node *wanted;
-        char temp[sizeof(".exmachina-XXXXXX")];
         dev_t dev; /* of the new node */
         ino_t ino;
-        bool has_temp; /* there is something of ours under the name `temp` */
+        bool has_part, has_temp; /* there is something to be taken away under these names */
 } Swap;
 
 int swap_explain(int r, const char *path, Failure *f)
@@ -92,6 +94,15 @@ static int conflict(const Swap *swap, Failure *f)
                            swap->path);
 }
 
+static int litter(const Swap *swap, const char *name, Failure *f)
+{
+        return failure_set(f, EXM_E_CONFLICT,
+                           "%s: the name %s beside it is taken, which is kept for ExMachina's "
+                           "temporary files; nothing was changed. Look at that file, and move it "
+                           "away.",
+                           swap->path, name);
+}
+
 static int sync_dir(const Swap *swap)
 {
         return fsync(swap->dir) < 0 ? -errno : 0;
@@ -102,32 +113,32 @@ static int move(const Swap *swap, const char *from, const char *to, unsigned fla
         return renameat2(swap->dir, from, swap->dir, to, flags) < 0 ? -errno : 0;
 }
 
-static int choose_temp(Swap *swap)
-{
-        static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-        unsigned char random[6];
-        size_t n;
-
-        if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-                return -EIO;
-        n = (size_t)sprintf(swap->temp, "%s", ".exmachina-");
-        for (size_t i = 0; i < sizeof(random); i++)
-                swap->temp[n + i] = letters[random[i] % (sizeof(letters) - 1)];
-        swap->temp[n + sizeof(random)] = '\0';
-        return 0;
-}
-
-static void drop_temp(Swap *swap)
+/* Once again, since whoever asks has nobody left to tell. Returns: 0, also if it is gone; -errno.
+ */
+static int drop(const Swap *swap, const char *name)
 {
         int r = 0;
 
-        for (unsigned i = 0; swap->has_temp && i < 2; i++) {
-                r = unlinkat(swap->dir, swap->temp, 0) < 0 ? -errno : 0;
-                swap->has_temp = r < 0 && r != -ENOENT;
+        for (unsigned i = 0; i < 2; i++) {
+                r = unlinkat(swap->dir, name, 0) < 0 ? -errno : 0;
+                if (r == 0 || r == -ENOENT)
+                        return 0;
         }
-        if (swap->has_temp)
-                log_error("%s: the temporary file %s beside it could not be removed: %s",
-                          swap->path, swap->temp, strerror(-r));
+        return r;
+}
+
+static void drop_temps(const Swap *swap)
+{
+        const char *const names[] = { swap->has_part ? swap->part : NULL,
+                                      swap->has_temp ? swap->temp : NULL };
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                r = names[i] ? drop(swap, names[i]) : 0;
+                if (r < 0)
+                        log_error("%s: the temporary file %s beside it could not be removed: %s",
+                                  swap->path, names[i], strerror(-r));
+        }
 }
 
 static int write_content(int fd, const void *content, size_t size)
@@ -147,7 +158,8 @@ static int write_content(int fd, const void *content, size_t size)
         return 0;
 }
 
-/* The attributes as they came out: the system may have added a security label. */
+/* The attributes as they came out: the system may have added a security label. One that did not
+ * keep them could not be known again after a crash. */
 static int settle_version(int fd, Node *wanted)
 {
         Metadata metadata;
@@ -156,7 +168,9 @@ static int settle_version(int fd, Node *wanted)
         r = metadata_read(fd, &metadata);
         if (r < 0)
                 return r;
-        r = metadata_version(&metadata, wanted->content, wanted->size, wanted->version);
+        r = metadata_matches(&metadata, &wanted->metadata)
+                    ? metadata_version(&metadata, wanted->content, wanted->size, wanted->version)
+                    : -ENOTSUP;
         metadata_done(&metadata);
         return r;
 }
@@ -181,11 +195,11 @@ static int make_file(Swap *swap)
 {
         _cleanup_close_ int fd = -1;
 
-        fd = openat(swap->dir, swap->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+        fd = openat(swap->dir, swap->part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                     S_IRUSR | S_IWUSR);
         if (fd < 0)
                 return -errno;
-        swap->has_temp = true;
+        swap->has_part = true;
         return fill_file(fd, swap->wanted);
 }
 
@@ -193,28 +207,26 @@ static int make_link(Swap *swap)
 {
         const Metadata *metadata = &swap->wanted->metadata;
 
-        if (symlinkat(swap->wanted->link_target, swap->dir, swap->temp) < 0)
+        if (symlinkat(swap->wanted->link_target, swap->dir, swap->part) < 0)
                 return -errno;
-        swap->has_temp = true;
-        return fchownat(swap->dir, swap->temp, metadata->uid, metadata->gid, AT_SYMLINK_NOFOLLOW) <
+        swap->has_part = true;
+        return fchownat(swap->dir, swap->part, metadata->uid, metadata->gid, AT_SYMLINK_NOFOLLOW) <
                                0
                        ? -errno
                        : 0;
 }
 
-static int make_temp(Swap *swap)
+static int make_part(Swap *swap, Failure *f)
 {
         struct stat st;
         int r;
 
-        do {
-                r = choose_temp(swap);
-                if (r == 0)
-                        r = swap->wanted->kind == NODE_LINK ? make_link(swap) : make_file(swap);
-        } while (r == -EEXIST && !swap->has_temp);
+        r = swap->wanted->kind == NODE_LINK ? make_link(swap) : make_file(swap);
+        if (r == -EEXIST)
+                return litter(swap, swap->part, f);
         if (r < 0)
                 return r;
-        if (fstatat(swap->dir, swap->temp, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        if (fstatat(swap->dir, swap->part, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return -errno;
         swap->dev = st.st_dev;
         swap->ino = st.st_ino;
@@ -261,9 +273,10 @@ static int withdraw(Swap *swap)
         int r;
 
         r = move(swap, swap->name, swap->temp, RENAME_NOREPLACE);
-        if (r == 0 && !temp_is_ours(swap))
-                return put_back(swap);
-        return r == -ENOENT ? 0 : r;
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        swap->has_temp = true;
+        return temp_is_ours(swap) ? 0 : put_back(swap);
 }
 
 /* The old node is under the temporary name, the new one in its place.
@@ -276,11 +289,11 @@ static int verify(const Swap *swap, Failure *f)
         r = node_read(swap->dir, swap->temp, swap->expected->size, &out);
         if (r < 0)
                 return r;
-        return node_equal(&out, swap->expected) ? 0 : conflict(swap, f);
+        return node_matches(&out, swap->expected) ? 0 : conflict(swap, f);
 }
 
-/* Steps 3 to 5. Returns: 0, or what went wrong, with the old node still there to be put back. */
-static int settle(Swap *swap, Failure *f)
+/* Steps 4 to 6. Returns: 0, or what went wrong, with the old node still there to be put back. */
+static int conclude(Swap *swap, Failure *f)
 {
         int r;
 
@@ -318,10 +331,17 @@ static int replace(Swap *swap, Failure *f)
 {
         int r;
 
+        r = move(swap, swap->part, swap->temp, RENAME_NOREPLACE);
+        if (r == -EEXIST)
+                return litter(swap, swap->temp, f);
+        if (r < 0)
+                return r;
+        swap->has_part = false;
+        swap->has_temp = true;
         r = move(swap, swap->temp, swap->name, RENAME_EXCHANGE);
         if (r < 0)
                 return r;
-        r = settle(swap, f);
+        r = conclude(swap, f);
         return r == 0 ? 0 : taken_back(swap, r, exchange_back(swap), f);
 }
 
@@ -329,31 +349,27 @@ static int create(Swap *swap, Failure *f)
 {
         int r;
 
-        r = move(swap, swap->temp, swap->name, RENAME_NOREPLACE);
+        r = move(swap, swap->part, swap->name, RENAME_NOREPLACE);
         if (r == -EEXIST)
                 return conflict(swap, f);
         if (r < 0)
                 return r;
+        swap->has_part = false;
         r = sync_dir(swap);
-        if (r < 0)
-                return taken_back(swap, r, withdraw(swap), f);
-        swap->has_temp = false;
-        return 0;
+        return r == 0 ? 0 : taken_back(swap, r, withdraw(swap), f);
 }
 
 static int take_away(Swap *swap, Failure *f)
 {
         int r;
 
-        do {
-                r = choose_temp(swap);
-                if (r == 0)
-                        r = move(swap, swap->name, swap->temp, RENAME_NOREPLACE);
-        } while (r == -EEXIST);
+        r = move(swap, swap->name, swap->temp, RENAME_NOREPLACE);
+        if (r == -EEXIST)
+                return litter(swap, swap->temp, f);
         if (r < 0)
                 return r;
         swap->has_temp = true;
-        r = settle(swap, f);
+        r = conclude(swap, f);
         return r == 0 ? 0 : taken_back(swap, r, put_back(swap), f);
 }
 
@@ -363,24 +379,115 @@ static int run(Swap *swap, Failure *f)
 
         if (swap->wanted->kind == NODE_MISSING)
                 return take_away(swap, f);
-        r = make_temp(swap);
-        if (r < 0)
+        r = make_part(swap, f);
+        if (r != 0)
                 return r;
         return swap->expected->kind == NODE_MISSING ? create(swap, f) : replace(swap, f);
 }
 
-int swap_nodes(int dir, const char *name, const char *path, const Node *expected, Node *wanted,
-               Failure *f)
+/* Returns: 0 and swap->dir, to be closed; -errno. */
+static int swap_init(Swap *swap, const SwapPlace *place)
 {
-        Swap swap = { .name = name, .path = path, .expected = expected, .wanted = wanted };
-        _cleanup_close_ int fd = -1;
+        int n;
+
+        *swap = (Swap){ .dir = -1, .name = place->name, .path = place->path, .temp = place->temp };
+        n = snprintf(swap->part, sizeof(swap->part), "%s.part", place->temp);
+        if (n < 0 || (size_t)n >= sizeof(swap->part))
+                return -ENAMETOOLONG;
+        swap->dir = openat(place->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return swap->dir < 0 ? -errno : 0;
+}
+
+static void swap_done(const Swap *swap)
+{
+        if (swap->dir >= 0)
+                close(swap->dir);
+}
+
+int swap_nodes(const SwapPlace *place, const Node *expected, Node *wanted, Failure *f)
+{
+        _cleanup_(swap_done) Swap swap;
         int r;
 
-        fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return swap_explain(-errno, path, f);
-        swap.dir = fd;
-        r = run(&swap, f);
-        drop_temp(&swap);
-        return r < 0 ? swap_explain(r, path, f) : r;
+        r = swap_init(&swap, place);
+        if (r == 0) {
+                swap.expected = expected;
+                swap.wanted = wanted;
+                r = run(&swap, f);
+                drop_temps(&swap);
+        }
+        return r < 0 ? swap_explain(r, place->path, f) : r;
+}
+
+int swap_check(const SwapPlace *place, Failure *f)
+{
+        _cleanup_(swap_done) Swap swap;
+        struct stat st;
+        int r;
+
+        r = swap_init(&swap, place);
+        if (r < 0)
+                return r;
+        if (fstatat(swap.dir, swap.temp, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                return litter(&swap, swap.temp, f);
+        if (fstatat(swap.dir, swap.part, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                return litter(&swap, swap.part, f);
+        return 0;
+}
+
+/* --- after a crash --- */
+
+static bool is_one_of(const Node *node, const Node *a, const Node *b)
+{
+        return node_matches(node, a) || node_matches(node, b);
+}
+
+static size_t longer_of(const Node *a, const Node *b)
+{
+        return a->size > b->size ? a->size : b->size;
+}
+
+/* Under TEMP is somebody's edit that was exchanged out, and not yet exchanged back. */
+static int return_edit(const Swap *swap, const Node *a, const Node *b)
+{
+        _cleanup_node_ Node now = { 0 }, out = { 0 };
+        int r;
+
+        r = node_read(swap->dir, swap->name, longer_of(a, b), &now);
+        if (r < 0)
+                return r;
+        if (now.kind == NODE_MISSING)
+                return move(swap, swap->temp, swap->name, RENAME_NOREPLACE);
+        r = is_one_of(&now, a, b) ? move(swap, swap->temp, swap->name, RENAME_EXCHANGE) : -EEXIST;
+        if (r == 0)
+                r = node_read(swap->dir, swap->temp, longer_of(a, b), &out);
+        if (r == 0 && is_one_of(&out, a, b))
+                return drop(swap, swap->temp);
+        if (r == 0)
+                r = move(swap, swap->temp, swap->name, RENAME_EXCHANGE);
+        if (r < 0 && r != -EEXIST)
+                return r;
+        log_warning("%s: two edits met an interrupted change; the newer one is in place, the older "
+                    "one beside it as %s",
+                    swap->path, swap->temp);
+        return 0;
+}
+
+int swap_settle(const SwapPlace *place, const Node *before, const Node *after)
+{
+        _cleanup_(swap_done) Swap swap;
+        _cleanup_node_ Node temp = { 0 };
+        int r;
+
+        r = swap_init(&swap, place);
+        if (r == 0)
+                r = drop(&swap, swap.part);
+        if (r == 0)
+                r = node_read(swap.dir, swap.temp, longer_of(before, after), &temp);
+        if (r < 0)
+                return r;
+        if (temp.kind != NODE_MISSING)
+                r = is_one_of(&temp, before, after) ? drop(&swap, swap.temp)
+                                                    : return_edit(&swap, before, after);
+        return r == 0 ? sync_dir(&swap) : r;
 }

@@ -132,6 +132,31 @@ FileChange change_write(const Roots *roots, const char *path, const char *text)
         };
 }
 
+int change_check(const Roots *roots, const FileChange *change, Failure *f)
+{
+        FileStep step = { 0 };
+        int r;
+
+        r = file_step_plan(roots, change, 7, 0, &step, f);
+        file_step_done(&step);
+        return r;
+}
+
+int change_apply(const Roots *roots, const FileChange *change, FileStep *ret, Failure *f)
+{
+        FileStep step = { 0 };
+        int r;
+
+        r = file_step_plan(roots, change, 7, 0, &step, f);
+        if (r == 0)
+                r = file_step_apply(roots, &step, f);
+        if (r == 0)
+                *ret = step;
+        else
+                file_step_done(&step);
+        return r;
+}
+
 void scratch_age(void)
 {
         nanosleep(&(struct timespec){ .tv_nsec = 80 * 1000 * 1000 }, NULL);

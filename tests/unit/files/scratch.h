@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "files/change.h"
+#include "files/step.h"
 
 /* Roots: readable /mnt/etc, /mnt/usr and the file /mnt/one; writable /mnt/etc and /mnt/one. Ends
  * the program with 77 (skipped) where there is no right to make the namespace. */
@@ -40,6 +40,11 @@ void assert_no_litter(void);
 /* As a caller would have loaded it, with content. */
 FileImage *scratch_take(const Roots *roots, const char *path);
 FileChange change_write(const Roots *roots, const char *path, const char *text);
+
+/* Plans and does it. Returns: as file_step_plan() and file_step_apply(); *ret only if it is 0. */
+int change_apply(const Roots *roots, const FileChange *change, FileStep *ret, Failure *f);
+/* Only plans it. */
+int change_check(const Roots *roots, const FileChange *change, Failure *f);
 
 /* So that stamps are no longer young, and a ctime differs from the one before. */
 void scratch_age(void);

@@ -49,19 +49,19 @@ static void test_dir_and_link(void **state)
         assert_int_equal(pthread_create(&thread, NULL, flip_dir, &race), 0);
         for (unsigned i = 0; i < ROUNDS || (i < MAX_ROUNDS && !(applied && refused)); i++) {
                 FileChange change = { .kind = FILE_CHANGE_WRITE, .size = 3 };
-                FileUndo *undo = NULL;
+                FileStep undo = { 0 };
                 int r;
 
                 r = file_image_take(&change.base, roots, "/mnt/etc/d/a", true, 100, NULL);
                 change.content = strdup("new");
                 if (r == 0)
-                        r = file_change_apply(roots, &change, &undo, NULL);
+                        r = change_apply(roots, &change, &undo, NULL);
                 if (r == 0 && i % 2)
-                        (void)file_undo_apply(roots, undo, NULL);
+                        (void)file_step_undo(roots, &undo, NULL);
                 applied += r == 0;
                 refused += r == EXM_E_REFUSED;
                 assert_true(r == 0 || r == EXM_E_REFUSED || r == EXM_E_CONFLICT);
-                file_undo_free(undo);
+                file_step_done(&undo);
                 file_change_done(&change);
         }
         atomic_store(&race.stop, true);
@@ -100,16 +100,16 @@ static void test_file_and_link(void **state)
         assert_int_equal(pthread_create(&thread, NULL, flip_file, &race), 0);
         for (unsigned i = 0; i < ROUNDS || (i < MAX_ROUNDS && !(tried && race.count)); i++) {
                 FileChange change = { .kind = i % 3 ? FILE_CHANGE_WRITE : FILE_CHANGE_DELETE };
-                FileUndo *undo = NULL;
+                FileStep undo = { 0 };
 
                 if (file_image_take(&change.base, roots, "/mnt/etc/a", true, 100, NULL) == 0) {
                         change.content = strdup("new");
                         change.size = 3;
                         change.create_mode = 0644;
-                        (void)file_change_apply(roots, &change, &undo, NULL);
+                        (void)change_apply(roots, &change, &undo, NULL);
                         tried++;
                 }
-                file_undo_free(undo);
+                file_step_done(&undo);
                 file_change_done(&change);
         }
         atomic_store(&race.stop, true);
@@ -148,14 +148,14 @@ static void test_no_lost_update(void **state)
         assert_int_equal(pthread_create(&thread, NULL, count_up, &race), 0);
         for (unsigned i = 0; i < ROUNDS || (i < MAX_ROUNDS && !(applied && conflicts)); i++) {
                 FileChange change = change_write(roots, "/mnt/etc/a", "ours");
-                FileUndo *undo = NULL;
+                FileStep undo = { 0 };
                 int r;
 
-                r = file_change_apply(roots, &change, &undo, NULL);
+                r = change_apply(roots, &change, &undo, NULL);
                 applied += r == 0;
                 conflicts += r == EXM_E_CONFLICT;
                 assert_true(r == 0 || r == EXM_E_CONFLICT);
-                file_undo_free(undo);
+                file_step_done(&undo);
                 file_change_done(&change);
         }
         /* With the editor at rest, a change that was loaded before its last edit is refused. */
@@ -163,7 +163,7 @@ static void test_no_lost_update(void **state)
         usleep(2000);
         atomic_store(&race.stop, true);
         pthread_join(thread, NULL);
-        assert_int_equal(file_change_check(roots, &stale, NULL), EXM_E_CONFLICT);
+        assert_int_equal(change_check(roots, &stale, NULL), EXM_E_CONFLICT);
         file_change_done(&stale);
         snprintf(last, sizeof(last), "edit %u", race.count);
         assert_text("/mnt/etc/a", last);
@@ -196,10 +196,10 @@ static void test_readers_see_whole_texts(void **state)
         assert_int_equal(pthread_create(&thread, NULL, read_all_the_time, &race), 0);
         for (unsigned i = 0; i < ROUNDS; i++) {
                 FileChange change = change_write(roots, "/mnt/etc/a", i % 2 ? "one" : "another");
-                FileUndo *undo = NULL;
+                FileStep undo = { 0 };
 
-                assert_int_equal(file_change_apply(roots, &change, &undo, NULL), 0);
-                file_undo_free(undo);
+                assert_int_equal(change_apply(roots, &change, &undo, NULL), 0);
+                file_step_done(&undo);
                 file_change_done(&change);
         }
         atomic_store(&race.stop, true);

@@ -17,21 +17,21 @@
 /* The change is told `condition` by the check, and by the act itself. */
 static void assert_stopped(const Roots *roots, const FileChange *change, int condition)
 {
-        FileUndo *undo = NULL;
+        FileStep undo = { 0 };
         Failure f = { 0 };
         int r;
 
-        r = file_change_check(roots, change, &f);
+        r = change_check(roots, change, &f);
         if (r != condition)
                 fail_msg("check: %d, not %d: %s", r, condition, f.message ? f.message : "-");
         assert_non_null(f.message);
         failure_done(&f);
-        r = file_change_apply(roots, change, &undo, &f);
+        r = change_apply(roots, change, &undo, &f);
         if (r != condition)
                 fail_msg("apply: %d, not %d: %s", r, condition, f.message ? f.message : "-");
         assert_non_null(f.message);
         failure_done(&f);
-        assert_null(undo);
+        assert_null(undo.name);
         assert_no_litter();
 }
 
@@ -143,7 +143,7 @@ static void test_not_plain(void **state)
                 scratch_write("/mnt/etc/a", "old", 0644);
                 change = change_write(roots, "/mnt/etc/a", "new");
                 replace_by("/mnt/etc/a", kind);
-                assert_write_stopped(roots, change, kind == 3 ? EXM_E_CONFLICT : EXM_E_REFUSED);
+                assert_write_stopped(roots, change, kind >= 2 ? EXM_E_CONFLICT : EXM_E_REFUSED);
                 assert_int_equal(remove("/mnt/etc/a"), 0);
         }
 }
@@ -183,6 +183,8 @@ static void test_flags(void **state)
         }
 }
 
+/* What is mounted on its own name can be rewritten (test-step.c), but neither go nor become a link.
+ */
 static void test_mount_point(void **state)
 {
         _cleanup_(roots_free_cleanup) Roots *roots = scratch_roots();
@@ -190,6 +192,17 @@ static void test_mount_point(void **state)
         scratch_write("/mnt/etc/a", "old", 0644);
         scratch_write("/mnt/two", "mounted", 0644);
         assert_int_equal(mount("/mnt/two", "/mnt/etc/a", NULL, MS_BIND, NULL), 0);
+        assert_write_stopped(roots,
+                             (FileChange){ .kind = FILE_CHANGE_DELETE,
+                                           .base = scratch_take(roots, "/mnt/etc/a") },
+                             EXM_E_REFUSED);
+        assert_write_stopped(roots,
+                             (FileChange){ .kind = FILE_CHANGE_LINK,
+                                           .base = scratch_take(roots, "/mnt/etc/a"),
+                                           .link_target = strdup("../usr/x") },
+                             EXM_E_REFUSED);
+        assert_int_equal(mount(NULL, "/mnt/etc/a", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL),
+                         0);
         assert_write_stopped(roots, change_write(roots, "/mnt/etc/a", "new"), EXM_E_REFUSED);
         assert_text("/mnt/etc/a", "mounted");
         assert_int_equal(umount("/mnt/etc/a"), 0);
@@ -197,11 +210,41 @@ static void test_mount_point(void **state)
         assert_text("/mnt/two", "mounted");
 }
 
+/* A temporary name that is taken already is somebody's: it stays, and the change is not made. */
+static void test_temporary_name_taken(void **state)
+{
+        static const char *const names[] = { "/mnt/etc/.exmachina-7-0",
+                                             "/mnt/etc/.exmachina-7-0.part" };
+        _cleanup_(roots_free_cleanup) Roots *roots = scratch_roots();
+
+        scratch_write("/mnt/etc/a", "old", 0644);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                FileChange change = change_write(roots, "/mnt/etc/a", "new");
+                FileStep step = { 0 };
+                Failure f = { 0 };
+
+                assert_int_equal(file_step_plan(roots, &change, 7, 0, &step, &f), 0);
+                scratch_write(names[i], "somebody's", 0600);
+                assert_int_equal(change_check(roots, &change, &f), EXM_E_CONFLICT);
+                assert_non_null(strstr(f.message, strrchr(names[i], '/') + 1));
+                failure_done(&f);
+                assert_int_equal(file_step_apply(roots, &step, &f), EXM_E_CONFLICT);
+                assert_non_null(strstr(f.message, strrchr(names[i], '/') + 1));
+                failure_done(&f);
+                assert_text(names[i], "somebody's");
+                assert_text("/mnt/etc/a", "old");
+                assert_int_equal(unlink(names[i]), 0);
+                assert_no_litter();
+                file_step_done(&step);
+                file_change_done(&change);
+        }
+}
+
 static void test_read_only_and_full(void **state)
 {
         _cleanup_(roots_free_cleanup) Roots *roots = scratch_roots();
         FileChange change;
-        FileUndo *undo = NULL;
+        FileStep undo = { 0 };
         Failure f = { 0 };
 
         assert_int_equal(mkdir("/mnt/etc/d", 0755), 0);
@@ -211,7 +254,7 @@ static void test_read_only_and_full(void **state)
         free(change.content);
         change.size = 256 * 1024;
         change.content = calloc(1, change.size);
-        assert_int_equal(file_change_apply(roots, &change, &undo, &f), EXM_E_LIMIT_EXCEEDED);
+        assert_int_equal(change_apply(roots, &change, &undo, &f), EXM_E_LIMIT_EXCEEDED);
         assert_non_null(strstr(f.message, "no space"));
         failure_done(&f);
         assert_no_litter();
@@ -240,7 +283,7 @@ static void test_missing_and_odd(void **state)
         /* Without its content a file could not be put back. */
         change = (FileChange){ .kind = FILE_CHANGE_WRITE };
         assert_int_equal(file_image_take(&change.base, roots, "/mnt/etc/a", false, 0, NULL), 0);
-        assert_int_equal(file_change_check(roots, &change, NULL), -EINVAL);
+        assert_int_equal(change_check(roots, &change, NULL), -EINVAL);
         file_change_done(&change);
 }
 
@@ -337,6 +380,7 @@ int main(void)
                 cmocka_unit_test_setup(test_not_plain, scratch_reset),
                 cmocka_unit_test_setup(test_flags, scratch_reset),
                 cmocka_unit_test_setup(test_mount_point, scratch_reset),
+                cmocka_unit_test_setup(test_temporary_name_taken, scratch_reset),
                 cmocka_unit_test_setup(test_read_only_and_full, scratch_reset),
                 cmocka_unit_test_setup(test_missing_and_odd, scratch_reset),
                 cmocka_unit_test_setup(test_conflict, scratch_reset),

@@ -24,24 +24,24 @@ static void put_acl(const char *path, const char *attribute, unsigned char mask)
         assert_int_equal(setxattr(path, attribute, acl, sizeof(acl), 0), 0);
 }
 
-static void apply(const Roots *roots, FileChange *change, FileUndo **undo)
+static void apply(const Roots *roots, FileChange *change, FileStep *undo)
 {
         Failure f = { 0 };
         int r;
 
-        r = file_change_check(roots, change, &f);
+        r = change_check(roots, change, &f);
         if (r == 0)
-                r = file_change_apply(roots, change, undo, &f);
+                r = change_apply(roots, change, undo, &f);
         if (r != 0)
                 fail_msg("%d: %s", r, f.message ? f.message : "?");
         assert_no_litter();
 }
 
-static void undo_it(const Roots *roots, const FileUndo *undo)
+static void undo_it(const Roots *roots, const FileStep *undo)
 {
         Failure f = { 0 };
 
-        if (file_undo_apply(roots, undo, &f) != 0)
+        if (file_step_undo(roots, undo, &f) != 0)
                 fail_msg("%s", f.message ? f.message : "?");
         assert_no_litter();
 }
@@ -91,7 +91,7 @@ static void assert_same_metadata(const FileImage *a, const FileImage *b)
 static void check_cell(const Roots *roots, const Cell *cell, mode_t mask)
 {
         _cleanup_(file_image_unref_cleanup) FileImage *before = NULL, *after = NULL, *back = NULL;
-        _cleanup_(file_undo_free_cleanup) FileUndo *undo = NULL;
+        _cleanup_(file_step_done) FileStep undo = { 0 };
         FileChange change;
 
         make_cell("/mnt/etc/a", cell);
@@ -103,7 +103,7 @@ static void check_cell(const Roots *roots, const Cell *cell, mode_t mask)
         assert_string_equal(after->content, "new text\n");
         assert_same_metadata(before, after);
         assert_string_not_equal(before->version, after->version);
-        undo_it(roots, undo);
+        undo_it(roots, &undo);
         umask(022);
         back = scratch_take(roots, "/mnt/etc/a");
         assert_string_equal(back->content, "old\n");
@@ -148,7 +148,7 @@ static void test_metadata_matrix(void **state)
 static void test_create(void **state)
 {
         _cleanup_(roots_free_cleanup) Roots *roots = scratch_roots();
-        _cleanup_(file_undo_free_cleanup) FileUndo *undo = NULL;
+        _cleanup_(file_step_done) FileStep undo = { 0 };
         _cleanup_(file_image_unref_cleanup) FileImage *image = NULL;
         FileChange change = change_write(roots, "/mnt/etc/a", "text");
 
@@ -165,7 +165,7 @@ static void test_create(void **state)
         assert_int_equal(image->uid, 0);
         assert_int_equal(image->gid, 0);
         assert_int_equal(image->n_xattrs, 0);
-        undo_it(roots, undo);
+        undo_it(roots, &undo);
         assert_missing("/mnt/etc/a");
         file_change_done(&change);
 }
@@ -173,7 +173,7 @@ static void test_create(void **state)
 static void test_create_parents(void **state)
 {
         _cleanup_(roots_free_cleanup) Roots *roots = scratch_roots();
-        _cleanup_(file_undo_free_cleanup) FileUndo *undo = NULL;
+        _cleanup_(file_step_done) FileStep undo = { 0 };
         FileChange change = change_write(roots, "/mnt/etc/x/y/z/a", "text");
         struct stat st;
 
@@ -188,14 +188,14 @@ static void test_create_parents(void **state)
         assert_int_equal(st.st_mode & 07777, 0755);
         assert_int_equal(st.st_gid, 0);
         assert_true(getxattr("/mnt/etc/x/y", "system.posix_acl_default", NULL, 0) < 0);
-        undo_it(roots, undo);
+        undo_it(roots, &undo);
         assert_missing("/mnt/etc/x");
 
         /* What somebody else has put there stays, and with it the directories above. */
-        file_undo_free(TAKE_PTR(undo));
+        file_step_done(&undo);
         apply(roots, &change, &undo);
         scratch_write("/mnt/etc/x/y/other", "mine", 0644);
-        undo_it(roots, undo);
+        undo_it(roots, &undo);
         assert_missing("/mnt/etc/x/y/z");
         assert_text("/mnt/etc/x/y/other", "mine");
         file_change_done(&change);
@@ -204,7 +204,7 @@ static void test_create_parents(void **state)
 static void test_delete(void **state)
 {
         _cleanup_(roots_free_cleanup) Roots *roots = scratch_roots();
-        _cleanup_(file_undo_free_cleanup) FileUndo *undo = NULL;
+        _cleanup_(file_step_done) FileStep undo = { 0 };
         _cleanup_(file_image_unref_cleanup) FileImage *back = NULL;
         FileChange change = { .kind = FILE_CHANGE_DELETE };
 
@@ -214,7 +214,7 @@ static void test_delete(void **state)
         change.base = scratch_take(roots, "/mnt/etc/a");
         apply(roots, &change, &undo);
         assert_missing("/mnt/etc/a");
-        undo_it(roots, undo);
+        undo_it(roots, &undo);
         back = scratch_take(roots, "/mnt/etc/a");
         assert_string_equal(back->version, change.base->version);
         file_change_done(&change);
@@ -224,7 +224,7 @@ static void test_delete(void **state)
 static void test_through_link(void **state)
 {
         _cleanup_(roots_free_cleanup) Roots *roots = scratch_roots();
-        _cleanup_(file_undo_free_cleanup) FileUndo *undo = NULL;
+        _cleanup_(file_step_done) FileStep undo = { 0 };
         FileChange change;
         struct stat st;
 
@@ -238,17 +238,17 @@ static void test_through_link(void **state)
         assert_text("/mnt/etc/target", "new");
         assert_int_equal(lstat("/mnt/etc/link", &st), 0);
         assert_true(S_ISLNK(st.st_mode));
-        undo_it(roots, undo);
+        undo_it(roots, &undo);
         assert_text("/mnt/etc/target", "old");
         file_change_done(&change);
-        file_undo_free(TAKE_PTR(undo));
+        file_step_done(&undo);
 
         change = (FileChange){ .kind = FILE_CHANGE_DELETE,
                                .base = scratch_take(roots, "/mnt/etc/link") };
         apply(roots, &change, &undo);
         assert_missing("/mnt/etc/link");
         assert_text("/mnt/etc/target", "old");
-        undo_it(roots, undo);
+        undo_it(roots, &undo);
         assert_int_equal(lstat("/mnt/etc/link", &st), 0);
         assert_true(S_ISLNK(st.st_mode));
         assert_int_equal(st.st_uid, 5);
@@ -262,7 +262,7 @@ static void test_make_link(void **state)
         char target[16];
 
         for (unsigned i = 0; i < 3; i++) {
-                _cleanup_(file_undo_free_cleanup) FileUndo *undo = NULL;
+                _cleanup_(file_step_done) FileStep undo = { 0 };
                 FileChange change = { .kind = FILE_CHANGE_LINK };
 
                 (void)unlink("/mnt/etc/a");
@@ -275,7 +275,7 @@ static void test_make_link(void **state)
                 apply(roots, &change, &undo);
                 assert_int_equal(readlink("/mnt/etc/a", target, sizeof(target)), 8);
                 assert_memory_equal(target, "../usr/x", 8);
-                undo_it(roots, undo);
+                undo_it(roots, &undo);
                 if (i == 0)
                         assert_missing("/mnt/etc/a");
                 if (i == 1)
@@ -289,7 +289,7 @@ static void test_make_link(void **state)
 static void test_meta(void **state)
 {
         _cleanup_(roots_free_cleanup) Roots *roots = scratch_roots();
-        _cleanup_(file_undo_free_cleanup) FileUndo *undo = NULL, *second = NULL;
+        _cleanup_(file_step_done) FileStep undo = { 0 }, second = { 0 };
         _cleanup_(file_image_unref_cleanup) FileImage *image = NULL, *back = NULL;
         FileChange change = { .kind = FILE_CHANGE_META, .set_mode = true, .mode = 0600 };
 
@@ -302,7 +302,7 @@ static void test_meta(void **state)
         assert_string_equal(image->content, "text");
         assert_int_equal(image->mode, 0600);
         assert_int_equal(image->n_xattrs, 1);
-        undo_it(roots, undo);
+        undo_it(roots, &undo);
         back = scratch_take(roots, "/mnt/etc/a");
         assert_string_equal(back->version, change.base->version);
 
@@ -325,7 +325,7 @@ static void test_undo_conflict(void **state)
         _cleanup_(roots_free_cleanup) Roots *roots = scratch_roots();
 
         for (unsigned i = 0; i < 3; i++) {
-                _cleanup_(file_undo_free_cleanup) FileUndo *undo = NULL;
+                _cleanup_(file_step_done) FileStep undo = { 0 };
                 FileChange change;
 
                 scratch_write("/mnt/etc/a", "old", 0644);
@@ -337,7 +337,7 @@ static void test_undo_conflict(void **state)
                         assert_int_equal(chmod("/mnt/etc/a", 0600), 0);
                 if (i == 2)
                         assert_int_equal(unlink("/mnt/etc/a"), 0);
-                assert_int_equal(file_undo_apply(roots, undo, NULL), EXM_E_CONFLICT);
+                assert_int_equal(file_step_undo(roots, &undo, NULL), EXM_E_CONFLICT);
                 if (i == 2)
                         assert_missing("/mnt/etc/a");
                 else
@@ -354,7 +354,7 @@ static void test_content_is_exact(void **state)
         _cleanup_(roots_free_cleanup) Roots *roots = scratch_roots();
 
         for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
-                _cleanup_(file_undo_free_cleanup) FileUndo *undo = NULL;
+                _cleanup_(file_step_done) FileStep undo = { 0 };
                 _cleanup_(file_image_unref_cleanup) FileImage *image = NULL;
                 FileChange change = change_write(roots, "/mnt/etc/a", "");
 
