@@ -153,7 +153,9 @@ static int make_rooms(Manager *m, const ManagerConfig *config)
         if (r >= 0)
                 r = view_cache_new(&m->views, m->event, m->tree, m->limits);
         if (r >= 0)
-                r = committer_new(&m->committer, m->pool, m->roots);
+                r = journal_open(&m->journal, EXM_STATEDIR);
+        if (r >= 0)
+                r = committer_new(&m->committer, m->pool, m->roots, m->journal);
         if (r >= 0)
                 r = units_new(&m->units, m->bus, m->limits);
         if (r >= 0)
@@ -214,6 +216,7 @@ Manager *manager_free(Manager *m)
                 peer_vanish(peer);
         committer_free(m->committer);
         m->pool = task_pool_free(m->pool);
+        journal_close(m->journal);
         view_cache_free(m->views);
         tree_free(m->tree);
         units_free(m->units);

@@ -14,6 +14,7 @@
 #include "auth/authoriser.h"
 #include "bus/view-cache.h"
 #include "commit/commit.h"
+#include "commit/journal.h"
 #include "files/modes.h"
 #include "files/ordinary.h"
 #include "files/roots.h"
@@ -53,6 +54,7 @@ typedef struct Manager {
         FileModes *modes;
         Tree *tree;
         ViewCache *views;
+        Journal *journal;
         Committer *committer;
         Units *units;
         Authoriser *authoriser;

@@ -15,15 +15,15 @@
 
 /* --- the commit itself --- */
 
-static void on_committed(int r, Failure *f, uint64_t change, void *userdata)
+static void on_committed(int r, Failure *f, const ChangeRecord *record, void *userdata)
 {
         Call *call = userdata;
 
         if (!call->dead) {
                 if (r == 0) {
-                        call->change = change;
-                        transaction_committed(call->transaction, change);
-                        call_reply(call, "t", change);
+                        call->change = record->id;
+                        transaction_committed(call->transaction, record->id);
+                        call_reply(call, "t", record->id);
                 } else {
                         failure_move(&call->failure, f);
                         call_fail(call, r);
@@ -32,16 +32,39 @@ static void on_committed(int r, Failure *f, uint64_t change, void *userdata)
         call_unref(call);
 }
 
+static int fill_record(const Call *call, ChangeRecord *ret)
+{
+        ChangeRecord record = { .uid = call->uid };
+
+        record.authority = strdup(call->authority ? call->authority : "");
+        record.message = strdup(call->about_message ? call->about_message : "");
+        if (!record.authority || !record.message) {
+                change_record_done(&record);
+                return -ENOMEM;
+        }
+        *ret = record;
+        return 0;
+}
+
 static void start_commit(Call *call)
 {
         Rendered *rendered = call->state;
-        FileChange *changes = TAKE_PTR(rendered->changes);
-        size_t n = rendered->n_changes;
+        FileChange *changes;
+        ChangeRecord record;
+        size_t n;
         int r;
 
+        r = fill_record(call, &record);
+        if (r < 0) {
+                call_fail(call, r);
+                return;
+        }
+        changes = TAKE_PTR(rendered->changes);
+        n = rendered->n_changes;
         rendered->n_changes = 0;
         call->past_return = true;
-        r = commit_start(call->manager->committer, changes, n, on_committed, call_ref(call));
+        r = commit_start(call->manager->committer, &record, changes, n, on_committed,
+                         call_ref(call));
         if (r < 0) {
                 call_fail(call, r);
                 call_unref(call);

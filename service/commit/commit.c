@@ -2,27 +2,34 @@
 /*
  * commit.c - which commits run, and which wait for them.
  *
- * All of it on the event loop; only batch_apply() runs in a thread. A commit locks the names of its
- * files (as given and canonical) and waits for every earlier commit, running or waiting, that has
- * one of them: so the same file is served in order, and nobody is overtaken for ever.
+ * All of it on the event loop; only batch_apply() and recover_revert() run in a thread. A commit
+ * locks the names of its files (as given and canonical) and waits for every earlier commit, running
+ * or waiting, that has one of them: so the same file is served in order, and nobody is overtaken
+ * for ever. To take a change back, whose names only the journal knows, is alone.
  *
  * The committer is counted: its owner has one reference, each job one.
  */
 #include "commit/commit.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #include "commit/batch.h"
 #include "commit/password-lock.h"
+#include "commit/recover.h"
 #include "util/strv.h"
 
+/* Owned by the list, and the thread's while it runs. */
 typedef struct Job {
         TAILQ_ENTRY(Job) entry;
         Committer *committer;
-        FileChange *changes; /* owned; the thread's while it runs */
+        ChangeRecord record;
+        FileChange *changes; /* NULL: the record's steps are ready, or it is taken back */
         size_t n_changes;
-        char **names; /* locked */
+        uint64_t revert; /* the change to be taken back; 0 none */
+        char *reason;    /* of that */
+        char **names;    /* locked */
         bool running;
         int r;
         Failure failure;
@@ -34,8 +41,8 @@ struct Committer {
         unsigned n_ref;
         TaskPool *pool;
         const Roots *roots;
+        Journal *journal;
         TAILQ_HEAD(JobList, Job) jobs; /* in order of arrival, running ones too */
-        uint64_t n_done;
 };
 
 static void free_changes(FileChange *changes, size_t n_changes)
@@ -43,6 +50,16 @@ static void free_changes(FileChange *changes, size_t n_changes)
         for (size_t i = 0; i < n_changes; i++)
                 file_change_done(&changes[i]);
         free(changes);
+}
+
+static void job_free(Job *job)
+{
+        failure_done(&job->failure);
+        change_record_done(&job->record);
+        free_changes(job->changes, job->n_changes);
+        free(job->reason);
+        strv_free(job->names);
+        free(job);
 }
 
 static void committer_unref(Committer *c)
@@ -57,26 +74,43 @@ static void start_waiting(Committer *c);
 static void finish_job(Job *job)
 {
         Committer *c = job->committer;
-        uint64_t change = 0;
+        bool has_record = job->r == 0 || (job->revert && job->r == EXM_E_CONFLICT);
 
         TAILQ_REMOVE(&c->jobs, job, entry);
-        if (job->r == 0)
-                change = ++c->n_done;
         start_waiting(c);
-        job->done(job->r, &job->failure, change, job->userdata);
-
-        failure_done(&job->failure);
-        free_changes(job->changes, job->n_changes);
-        strv_free(job->names);
-        free(job);
+        job->done(job->r, &job->failure, has_record ? &job->record : NULL, job->userdata);
+        job_free(job);
         committer_unref(c);
+}
+
+/* The record is read again, so that it says how it has ended. */
+static void revert_work(Job *job)
+{
+        const Committer *c = job->committer;
+        Recovery recovery;
+        int r;
+
+        job->r = recover_revert(c->journal, c->roots, job->revert, job->reason, &recovery,
+                                &job->failure);
+        recovery_done(&recovery);
+        if (job->r != 0 && job->r != EXM_E_CONFLICT)
+                return;
+        r = journal_load(c->journal, job->revert, /* content= */ false, &job->record,
+                         &job->failure);
+        if (r != 0)
+                job->r = r;
 }
 
 static void job_work(void *userdata)
 {
         Job *job = userdata;
+        const Committer *c = job->committer;
 
-        job->r = batch_apply(job->committer->roots, job->changes, job->n_changes, &job->failure);
+        if (job->revert)
+                revert_work(job);
+        else
+                job->r = batch_apply(c->roots, c->journal, &job->record, job->changes,
+                                     job->n_changes, &job->failure);
 }
 
 static void job_done(void *userdata)
@@ -92,10 +126,12 @@ static int run_job(Job *job)
         return task_run(job->committer->pool, job_work, job_done, job);
 }
 
-static bool shares_a_name(const Job *a, const Job *b)
+static bool excludes(const Job *a, const Job *b)
 {
         char **name;
 
+        if (a->revert || b->revert)
+                return true;
         STRV_FOREACH(name, a->names)
                 if (strv_contains(b->names, *name))
                         return true;
@@ -107,7 +143,7 @@ static bool must_wait(const Committer *c, const Job *job)
         const Job *earlier;
 
         for (earlier = TAILQ_FIRST(&c->jobs); earlier != job; earlier = TAILQ_NEXT(earlier, entry))
-                if (shares_a_name(earlier, job))
+                if (excludes(earlier, job))
                         return true;
         return false;
 }
@@ -131,56 +167,41 @@ static void start_waiting(Committer *c)
         }
 }
 
-static int lock_names(Job *job)
+static int lock_name(Job *job, const char *path, const char *name)
 {
-        const FileImage *base;
-        int r = 0;
+        int r;
 
-        for (size_t i = 0; r == 0 && i < job->n_changes; i++) {
-                base = job->changes[i].base;
-                r = strv_extend_unique(&job->names, base->path);
-                if (r == 0)
-                        r = strv_extend_unique(&job->names, base->canonical);
-                /* They all wait for one lock: let not each of them hold a thread. */
-                if (r == 0 && password_lock_covers(file_change_name(&job->changes[i])))
-                        r = strv_extend_unique(&job->names, PASSWORD_LOCK_FILE);
-        }
+        r = strv_extend_unique(&job->names, path);
+        if (r == 0)
+                r = strv_extend_unique(&job->names, name);
+        /* They all wait for one lock: let not each of them hold a thread. */
+        if (r == 0 && (password_lock_covers(path) || password_lock_covers(name)))
+                r = strv_extend_unique(&job->names, PASSWORD_LOCK_FILE);
         return r;
 }
 
-static int job_new(Job **ret, Committer *c, FileChange *changes, size_t n_changes, CommitDone done,
-                   void *userdata)
+static int lock_names(Job *job)
 {
-        Job *job;
-        int r;
+        int r = 0;
 
-        job = calloc(1, sizeof(*job));
-        if (!job)
-                return -ENOMEM;
-        *job = (Job){ .committer = c,
-                      .changes = changes,
-                      .n_changes = n_changes,
-                      .done = done,
-                      .userdata = userdata };
-        r = lock_names(job);
-        if (r < 0) {
-                strv_free(job->names);
-                free(job);
-                return r;
-        }
-        *ret = job;
-        return 0;
+        for (size_t i = 0; r == 0 && i < job->n_changes; i++)
+                r = lock_name(job, job->changes[i].base->path, job->changes[i].base->canonical);
+        for (size_t i = 0; r == 0 && i < job->record.n_steps; i++)
+                r = lock_name(job, job->record.steps[i].path, job->record.steps[i].name);
+        return r;
 }
 
-int commit_start(Committer *c, FileChange *changes, size_t n_changes, CommitDone done,
-                 void *userdata)
+/* Takes over the job. */
+static int start_job(Committer *c, Job *job, CommitDone done, void *userdata)
 {
-        Job *job;
         int r;
 
-        r = n_changes > 0 ? job_new(&job, c, changes, n_changes, done, userdata) : -EINVAL;
+        job->committer = c;
+        job->done = done;
+        job->userdata = userdata;
+        r = lock_names(job);
         if (r < 0) {
-                free_changes(changes, n_changes);
+                job_free(job);
                 return r;
         }
         TAILQ_INSERT_TAIL(&c->jobs, job, entry);
@@ -188,13 +209,60 @@ int commit_start(Committer *c, FileChange *changes, size_t n_changes, CommitDone
                 r = run_job(job);
         if (r < 0) {
                 TAILQ_REMOVE(&c->jobs, job, entry);
-                free_changes(changes, n_changes);
-                strv_free(job->names);
-                free(job);
+                job_free(job);
                 return r;
         }
         c->n_ref++;
         return 0;
+}
+
+int commit_start(Committer *c, ChangeRecord *record, FileChange *changes, size_t n_changes,
+                 CommitDone done, void *userdata)
+{
+        Job *job;
+
+        job = n_changes > 0 ? calloc(1, sizeof(*job)) : NULL;
+        if (!job) {
+                free_changes(changes, n_changes);
+                change_record_done(record);
+                return n_changes > 0 ? -ENOMEM : -EINVAL;
+        }
+        *job = (Job){ .record = *record, .changes = changes, .n_changes = n_changes };
+        *record = (ChangeRecord){ 0 };
+        return start_job(c, job, done, userdata);
+}
+
+int commit_start_steps(Committer *c, ChangeRecord *record, CommitDone done, void *userdata)
+{
+        Job *job;
+
+        job = record->n_steps > 0 ? calloc(1, sizeof(*job)) : NULL;
+        if (!job) {
+                int r = record->n_steps > 0 ? -ENOMEM : -EINVAL;
+
+                change_record_done(record);
+                return r;
+        }
+        job->record = *record;
+        *record = (ChangeRecord){ 0 };
+        return start_job(c, job, done, userdata);
+}
+
+int commit_revert_pending(Committer *c, uint64_t id, const char *reason, CommitDone done,
+                          void *userdata)
+{
+        Job *job;
+
+        job = calloc(1, sizeof(*job));
+        if (!job)
+                return -ENOMEM;
+        job->revert = id;
+        job->reason = strdup(reason);
+        if (!job->reason) {
+                job_free(job);
+                return -ENOMEM;
+        }
+        return start_job(c, job, done, userdata);
 }
 
 bool committer_is_busy(const Committer *c)
@@ -202,14 +270,14 @@ bool committer_is_busy(const Committer *c)
         return !TAILQ_EMPTY(&c->jobs);
 }
 
-int committer_new(Committer **ret, TaskPool *pool, const Roots *roots)
+int committer_new(Committer **ret, TaskPool *pool, const Roots *roots, Journal *journal)
 {
         Committer *c;
 
         c = calloc(1, sizeof(*c));
         if (!c)
                 return -ENOMEM;
-        *c = (Committer){ .n_ref = 1, .pool = pool, .roots = roots };
+        *c = (Committer){ .n_ref = 1, .pool = pool, .roots = roots, .journal = journal };
         TAILQ_INIT(&c->jobs);
         *ret = c;
         return 0;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * commit.h - several files change together or not at all.
+ * commit.h - several files change together or not at all, and the journal knows before.
  *
- * commit_start() takes a prepared list, checks every file under a lock (commits that share a file
- * follow one another, others run side by side; passwd, group, shadow, gshadow under the lock of
- * lckpwdf), then replaces them one by one and undoes what it has done when a later one fails. All
- * file I/O runs in threads. Once the first file is being replaced nothing cancels it: `done` always
- * runs.
+ * A commit checks every file under a lock (commits that share a file follow one another, others run
+ * side by side; passwd, group, shadow, gshadow under the lock of lckpwdf), makes itself durable in
+ * the journal, then replaces the files one by one and undoes what it has done when a later one
+ * fails. All I/O runs in threads. Once the first file is being replaced nothing cancels it: `done`
+ * always runs.
  *
  * Who may do this has been decided before (bus/gate.h); this room knows files and no callers.
  */
@@ -15,27 +15,40 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "commit/journal.h"
 #include "files/change.h"
 #include "util/task.h"
 
 typedef struct Committer Committer;
 
-/* One per service. `pool` and `roots` outlive it. Change numbers count from 1 at each start. */
-int committer_new(Committer **ret, TaskPool *pool, const Roots *roots);
+/* One per service. `pool`, `roots` and `journal` outlive it. */
+int committer_new(Committer **ret, TaskPool *pool, const Roots *roots, Journal *journal);
 /* Commits that wait end with -ECANCELED; those that run go on, and their `done` runs as the pool
  * gets to it (task_pool_free() at the latest). */
 Committer *committer_free(Committer *c);
 
-/* r: 0 and the change's number; else nothing has changed (EXM_E_CONFLICT, EXM_E_REFUSED,
- * EXM_E_LIMIT_EXCEEDED, EXM_E_TIMEOUT, -errno), or, if undoing failed too, EXM_E_CONFLICT and the
- * message says which file is in which state. */
-typedef void (*CommitDone)(int r, Failure *f, uint64_t change, void *userdata);
+/* r: 0 and the change as it is in the journal now (number, state, deadline, names and versions of
+ * its steps), valid during the call; else `record` is NULL and nothing has changed (EXM_E_CONFLICT,
+ * EXM_E_REFUSED, EXM_E_LIMIT_EXCEEDED, EXM_E_TIMEOUT, -errno), or, if undoing failed too,
+ * EXM_E_CONFLICT and the message says which file is in which state. */
+typedef void (*CommitDone)(int r, Failure *f, const ChangeRecord *record, void *userdata);
 
-/* Takes over `changes` (array and elements) also on failure. n_changes >= 1.
- * EXM_E_REFUSED if two of the changes are for one file (by name, canonical name or inode).
+/* Takes over *record (uid, authority, message, token, confirm_within, reverts, units are filled in,
+ * user if it is known; no steps) and `changes` (array and elements) also on failure. n_changes
+ * >= 1. EXM_E_REFUSED if two of the changes are for one file (by name, canonical name or inode).
  * `done` never runs before this returns. Returns: 0 or -errno. */
-int commit_start(Committer *c, FileChange *changes, size_t n_changes, CommitDone done,
-                 void *userdata);
+int commit_start(Committer *c, ChangeRecord *record, FileChange *changes, size_t n_changes,
+                 CommitDone done, void *userdata);
+
+/* The same for a record whose steps are ready, at least one: of each its name, path, and the nodes
+ * with content, `before` what must be there now and `after` what shall be. They are checked as any
+ * other. */
+int commit_start_steps(Committer *c, ChangeRecord *record, CommitDone done, void *userdata);
+
+/* Takes back one pending change (recover.h), when no commit is running. r: as recover_revert(); the
+ * record is given, without content, also with EXM_E_CONFLICT. Returns: 0 or -errno. */
+int commit_revert_pending(Committer *c, uint64_t id, const char *reason, CommitDone done,
+                          void *userdata);
 
 /* Returns: true while a commit is queued or running. */
 bool committer_is_busy(const Committer *c);
