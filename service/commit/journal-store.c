@@ -8,6 +8,7 @@
 #include "commit/journal-private.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "commit/pack.h"
