@@ -149,11 +149,12 @@ static int insert_change(sqlite3 *connection, const ChangeRecord *record)
 
         if (pack_strings(record->units, &units, &units_size) < 0)
                 return SQLITE_NOMEM;
-        statement_init(&s, connection,
-                       "INSERT INTO change (id, time, uid, user, authority, message, token, state,"
-                       " reason, reverts, confirm_within, pending_since, deadline, boot_id, units,"
-                       " bytes) VALUES (:id, :time, :uid, :user, :authority, :message, :token,"
-                       " 'prepared', '', :reverts, :confirm_within, 0, 0, '', :units, :bytes)");
+        statement_init(
+                &s, connection,
+                "INSERT INTO change (id, time, uid, user, authority, message, token, state,"
+                " reason, reverts, confirm_within, pending_since, deadline, boot_id, units,"
+                " bytes) VALUES (:id, :time, :uid, :user, :authority, :message, :token,"
+                " 'prepared', '', :reverts, :confirm_within, 0, 0, :boot_id, :units, :bytes)");
         statement_bind_int(&s, ":id", (int64_t)record->id);
         statement_bind_int(&s, ":time", (int64_t)record->time);
         statement_bind_int(&s, ":uid", record->uid);
@@ -163,6 +164,7 @@ static int insert_change(sqlite3 *connection, const ChangeRecord *record)
         statement_bind_text(&s, ":token", text_of(record->token));
         statement_bind_int(&s, ":reverts", (int64_t)record->reverts);
         statement_bind_int(&s, ":confirm_within", record->confirm_within);
+        statement_bind_text(&s, ":boot_id", record->boot_id);
         statement_bind_blob(&s, ":units", units, units_size);
         statement_bind_int(&s, ":bytes", (int64_t)record_bytes(record));
         return statement_run(&s);

@@ -46,7 +46,7 @@ typedef struct ChangeRecord {
         uint32_t confirm_within;           /* s; 0: none was asked for */
         uint64_t pending_since;            /* µs, CLOCK_BOOTTIME, in that boot */
         uint64_t deadline;                 /* µs, CLOCK_BOOTTIME, in that boot; 0 none */
-        char boot_id[RECORD_BOOT_ID_SIZE]; /* of pending_since and deadline */
+        char boot_id[RECORD_BOOT_ID_SIZE]; /* of pending_since and deadline; prepared: of now */
         char **units;
         FileStep *steps; /* in the order of FileStep.place, which differs between them */
         size_t n_steps;

@@ -15,13 +15,15 @@
 #include <time.h>
 
 #include "commit/commit.h"
-#include "files/scratch.h"
+#include "commit/journal-fixture.h"
 
 typedef struct Bench {
         sd_event *event;
         TaskPool *pool;
         Roots *roots;
+        Journal *journal;
         Committer *committer;
+        uint32_t confirm_within; /* of what is started next */
         unsigned n_done;
         char order[64];
 } Bench;
@@ -32,33 +34,37 @@ typedef struct Call {
         bool done;
         int r;
         uint64_t change;
+        ChangeState state;
         char *message;
 } Call;
 
 static void bench_init(Bench *bench, Roots *roots)
 {
-        *bench = (Bench){ .roots = roots };
+        *bench = (Bench){ .roots = roots, .journal = journal_fixture_open() };
         assert_int_equal(sd_event_new(&bench->event), 0);
         assert_int_equal(task_pool_new(&bench->pool, bench->event, 4), 0);
-        assert_int_equal(committer_new(&bench->committer, bench->pool, bench->roots), 0);
+        assert_int_equal(
+                committer_new(&bench->committer, bench->pool, bench->roots, bench->journal), 0);
 }
 
 static void bench_done(Bench *bench)
 {
         committer_free(bench->committer);
         task_pool_free(bench->pool);
+        journal_close(bench->journal);
         roots_free(bench->roots);
         sd_event_unref(bench->event);
 }
 
-static void on_done(int r, Failure *f, uint64_t change, void *userdata)
+static void on_done(int r, Failure *f, const ChangeRecord *record, void *userdata)
 {
         Call *call = userdata;
 
         assert_false(call->done);
         call->done = true;
         call->r = r;
-        call->change = change;
+        call->change = record ? record->id : 0;
+        call->state = record ? record->state : _CHANGE_STATE_MAX;
         call->message = f->message ? strdup(f->message) : NULL;
         if (call->bench->n_done < sizeof(call->bench->order) - 1)
                 call->bench->order[call->bench->n_done] = call->name;
@@ -68,10 +74,11 @@ static void on_done(int r, Failure *f, uint64_t change, void *userdata)
 static void start(Bench *bench, Call *call, char name, const FileChange *changes, size_t n)
 {
         FileChange *copy = calloc(n, sizeof(*copy));
+        ChangeRecord record = { .confirm_within = bench->confirm_within };
 
         memcpy(copy, changes, n * sizeof(*copy));
         *call = (Call){ .bench = bench, .name = name };
-        assert_int_equal(commit_start(bench->committer, copy, n, on_done, call), 0);
+        assert_int_equal(commit_start(bench->committer, &record, copy, n, on_done, call), 0);
         assert_false(call->done);
         assert_true(committer_is_busy(bench->committer));
 }
@@ -120,7 +127,8 @@ static void test_numbers(void **state)
         assert_int_equal(calls[1].change, 0);
         assert_non_null(calls[1].message);
         assert_int_equal(calls[2].r, 0);
-        assert_int_equal(calls[2].change, 2);
+        assert_true(calls[2].change > calls[0].change);
+        assert_int_equal(calls[2].state, CHANGE_APPLIED);
         assert_text("/mnt/etc/a", "y");
         assert_false(committer_is_busy(bench.committer));
         free(calls[1].message);
@@ -213,6 +221,100 @@ static void test_free_while_busy(void **state)
         }
 }
 
+/* Taken back through the same queue: it waits for what is before it, and what is after it for it.
+ */
+static void test_revert_pending(void **state)
+{
+        Call calls[5];
+        FileChange change;
+        Bench bench;
+
+        bench_init(&bench, scratch_roots());
+        bench.confirm_within = 60;
+        scratch_write("/mnt/etc/a", "old", 0644);
+        change = change_write(bench.roots, "/mnt/etc/a", "new");
+        start(&bench, &calls[0], 'a', &change, 1);
+        run_until(&bench, 1);
+        assert_int_equal(calls[0].state, CHANGE_PENDING);
+        assert_text("/mnt/etc/a", "new");
+
+        bench.confirm_within = 0;
+        change = change_new("/mnt/etc/b", "x");
+        start(&bench, &calls[1], 'b', &change, 1);
+        calls[2] = (Call){ .bench = &bench, .name = 'c' };
+        calls[4] = (Call){ .bench = &bench, .name = 'e' };
+        assert_int_equal(
+                commit_revert_pending(bench.committer, calls[0].change, "no", on_done, &calls[2]),
+                0);
+        change = change_new("/mnt/etc/c", "x");
+        start(&bench, &calls[3], 'd', &change, 1);
+        assert_int_equal(
+                commit_revert_pending(bench.committer, calls[0].change, "no", on_done, &calls[4]),
+                0);
+        run_until(&bench, 5);
+        assert_string_equal(bench.order, "abcde");
+        assert_int_equal(calls[2].r, 0);
+        assert_int_equal(calls[2].change, calls[0].change);
+        assert_int_equal(calls[2].state, CHANGE_REVERTED);
+        assert_text("/mnt/etc/a", "old");
+        assert_int_equal(calls[4].r, EXM_E_REFUSED);
+        assert_non_null(strstr(calls[4].message, "reverted"));
+        free(calls[4].message);
+        bench_done(&bench);
+}
+
+/* What is pending is in nobody's hand but of whoever confirms or reverts it. */
+static void test_pending_is_kept(void **state)
+{
+        Call calls[2];
+        FileChange change;
+        Bench bench;
+
+        bench_init(&bench, scratch_roots());
+        bench.confirm_within = 60;
+        change = change_new("/mnt/etc/a", "new");
+        start(&bench, &calls[0], 'a', &change, 1);
+        run_until(&bench, 1);
+        change = change_write(bench.roots, "/mnt/etc/a", "newer");
+        start(&bench, &calls[1], 'b', &change, 1);
+        run_until(&bench, 2);
+        assert_int_equal(calls[1].r, EXM_E_CONFLICT);
+        assert_text("/mnt/etc/a", "new");
+        free(calls[1].message);
+        bench_done(&bench);
+}
+
+/* The steps of a change, exchanged, take it back. */
+static void test_start_steps(void **state)
+{
+        ChangeRecord record = { 0 };
+        FileChange change;
+        Call calls[2];
+        Bench bench;
+
+        bench_init(&bench, scratch_roots());
+        scratch_write("/mnt/etc/a", "old", 0640);
+        change = change_write(bench.roots, "/mnt/etc/a", "new");
+        start(&bench, &calls[0], 'a', &change, 1);
+        run_until(&bench, 1);
+        assert_int_equal(journal_load(bench.journal, calls[0].change, true, &record, NULL), 0);
+        Node after = record.steps[0].after;
+        record.steps[0].after = record.steps[0].before;
+        record.steps[0].before = after;
+        record.reverts = record.id;
+        calls[1] = (Call){ .bench = &bench, .name = 'b' };
+        assert_int_equal(commit_start_steps(bench.committer, &record, on_done, &calls[1]), 0);
+        assert_null(record.steps);
+        run_until(&bench, 2);
+        assert_int_equal(calls[1].r, 0);
+        assert_true(calls[1].change > calls[0].change);
+        assert_text("/mnt/etc/a", "old");
+        assert_int_equal(journal_load(bench.journal, calls[1].change, false, &record, NULL), 0);
+        assert_int_equal(record.reverts, calls[0].change);
+        change_record_done(&record);
+        bench_done(&bench);
+}
+
 static void make_etc(void)
 {
         assert_int_equal(mount("etc", "/etc", "tmpfs", 0, "mode=755"), 0);
@@ -295,11 +397,14 @@ static void test_password_lock(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup(test_numbers, scratch_reset),
-                cmocka_unit_test_setup(test_same_file, scratch_reset),
-                cmocka_unit_test_setup(test_disjoint, scratch_reset),
-                cmocka_unit_test_setup(test_free_while_busy, scratch_reset),
-                cmocka_unit_test_setup(test_password_lock, scratch_reset),
+                cmocka_unit_test_setup(test_numbers, journal_fixture_reset),
+                cmocka_unit_test_setup(test_same_file, journal_fixture_reset),
+                cmocka_unit_test_setup(test_disjoint, journal_fixture_reset),
+                cmocka_unit_test_setup(test_free_while_busy, journal_fixture_reset),
+                cmocka_unit_test_setup(test_revert_pending, journal_fixture_reset),
+                cmocka_unit_test_setup(test_pending_is_kept, journal_fixture_reset),
+                cmocka_unit_test_setup(test_start_steps, journal_fixture_reset),
+                cmocka_unit_test_setup(test_password_lock, journal_fixture_reset),
         };
 
         scratch_enter();
