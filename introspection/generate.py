@@ -4,9 +4,12 @@
 
 Annotations, each checked here, so that a method without a policy does not build:
 
-  org.exmachina1.Needs    public, read, write, or one polkit action without its prefix (read-units ...).
+  org.exmachina1.Needs    public, read, write, own-or-history, own-or-write, or one polkit action without
+                          its prefix (read-units ...).
                           "read" is read-config, and read-secret-config for files that are not public;
                           "write" is write-config or write-sensitive-config for each changed file.
+                          "own-or-...": nothing more for one's own change, else read-history, or the
+                          right to write each of its files.
   org.exmachina1.About    what the call is about, for polkit's details and for what is loaded:
                             expression ARG [ARG]   the files that path expressions reach
                             file ARG, glob ARG     one file, the files that a glob matches
@@ -14,6 +17,7 @@ Annotations, each checked here, so that a method without a policy does not build
                             options ARG            the pairs of option "files"
                             staged                 what the transaction has loaded
                             unit ARG               one unit
+                            change ARG             one change of the journal
                             nothing
   org.exmachina1.Verb     polkit detail "verb" of a method about a unit
   org.exmachina1.Options  NAME:TYPE ... of the a{sv} argument; any other key is InvalidArgs
@@ -26,12 +30,13 @@ import xml.etree.ElementTree as ElementTree
 
 PREFIX = "org.exmachina1."
 ACTIONS = {"read-units", "manage-units", "manage-unit-files"}
-NEEDS = {"public", "read", "write"} | ACTIONS
+NEEDS = {"public", "read", "write", "own-or-history", "own-or-write"} | ACTIONS
 ABOUT = {"expression": (1, 2), "file": (1, 1), "glob": (1, 1), "edits": (1, 1), "options": (1, 1),
-         "staged": (0, 0), "unit": (1, 1), "nothing": (0, 0)}
-TYPES = {"expression": "s", "file": "s", "glob": "s", "edits": "a(sas)", "options": "a{sv}", "unit": "s"}
-DECODED = {"s", "u", "b", "as", "a(sas)", "a{sv}"}
-OPTION_TYPES = {"s", "u", "b", "a(ss)", "a{ss}"}
+         "staged": (0, 0), "unit": (1, 1), "change": (1, 1), "nothing": (0, 0)}
+TYPES = {"expression": "s", "file": "s", "glob": "s", "edits": "a(sas)", "options": "a{sv}", "unit": "s",
+         "change": "t"}
+DECODED = {"s", "u", "t", "b", "as", "a(sas)", "a{sv}"}
+OPTION_TYPES = {"s", "u", "t", "b", "a(ss)", "a{ss}"}
 MAX_ARGS = 4
 
 
@@ -135,7 +140,7 @@ def tables(interfaces, out):
         for m in i.methods:
             about_args = ", ".join(str(a) for a in m.about_args + [-1] * (2 - len(m.about_args)))
             action = f'"{PREFIX}{m.needs}"' if m.needs in ACTIONS else "NULL"
-            needs = "NEEDS_ACTION" if m.needs in ACTIONS else f"NEEDS_{m.needs.upper()}"
+            needs = "NEEDS_ACTION" if m.needs in ACTIONS else "NEEDS_" + m.needs.upper().replace("-", "_")
             verb = f'"{m.verb}"' if m.verb else "NULL"
             options = f"options_{m.function}" if m.options else "NULL"
             signature = "".join(t for _, t in m.ins)

@@ -146,6 +146,8 @@ static int decode_value(Option *option, sd_bus_message *m, Failure *f)
                 r = sd_bus_message_read_basic(m, 's', &option->s);
         } else if (strcmp(type, "u") == 0) {
                 r = sd_bus_message_read_basic(m, 'u', &option->u);
+        } else if (strcmp(type, "t") == 0) {
+                r = sd_bus_message_read_basic(m, 't', &option->t);
         } else {
                 r = sd_bus_message_read_basic(m, 'b', &b);
                 option->b = r >= 0 && b;
@@ -209,7 +211,7 @@ static int decode_options(Args *args, const Method *method, sd_bus_message *m, F
 static int decode_arg(Args *args, Arg *arg, const char **signature, const Method *method,
                       sd_bus_message *m, const Limits *limits, Failure *f)
 {
-        static const char *const types[] = { "a{sv}", "a(sas)", "as", "s", "u", "b" };
+        static const char *const types[] = { "a{sv}", "a(sas)", "as", "s", "u", "t", "b" };
         size_t i = 0;
         int b, r;
 
@@ -231,6 +233,9 @@ static int decode_arg(Args *args, Arg *arg, const char **signature, const Method
                 break;
         case 4:
                 r = sd_bus_message_read_basic(m, 'u', &arg->u);
+                break;
+        case 5:
+                r = sd_bus_message_read_basic(m, 't', &arg->t);
                 break;
         default:
                 r = sd_bus_message_read_basic(m, 'b', &b);

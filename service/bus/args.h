@@ -24,6 +24,7 @@ typedef struct Option {
         const OptionSpec *spec; /* NULL: not given */
         const char *s;
         uint32_t u;
+        uint64_t t;
         bool b;
         Pair *pairs; /* a(ss), a{ss} */
         size_t n_pairs;
@@ -34,6 +35,7 @@ typedef struct Option {
 typedef struct Arg {
         const char *s;
         uint32_t u;
+        uint64_t t;
         bool b;
         const char **strings; /* as */
         size_t n_strings;

@@ -10,6 +10,7 @@
 #include "bus/gate.h"
 #include "bus/transaction.h"
 #include "util/log.h"
+#include "util/strv.h"
 #include "util/utf8.h"
 
 #define MAX_ERROR_BYTES 8192U
@@ -62,6 +63,14 @@ Call *call_unref(Call *call)
         transaction_unref(call->transaction);
         free(call);
         return NULL;
+}
+
+void call_set_state(Call *call, void *state, void (*state_free)(void *state))
+{
+        if (call->state)
+                call->state_free(call->state);
+        call->state = state;
+        call->state_free = state_free;
 }
 
 int call_set_authority(Call *call, const char *authority)

@@ -16,6 +16,7 @@
 #include "bus/method.h"
 #include "bus/peer.h"
 #include "bus/reach.h"
+#include "bus/write-right.h"
 #include "files/diff.h"
 #include "util/failure.h"
 
@@ -50,6 +51,10 @@ struct Call {
         WarmView *warm;    /* in use by this call; NULL with a transaction */
         bool repeated;     /* on a fresh worker, after the loss of one */
         bool wants_parsed; /* a named file that cannot be parsed ends the call */
+        WriteRight right;
+        void *history; /* history.c's, about a change */
+        void (*history_free)(void *history);
+        char **public_files; /* of a commit, to be told to everybody */
         AuthCheck *check;
         UnitsRequest *request;
         Diff *diff;
@@ -66,6 +71,9 @@ struct Call {
 Call *call_new(Peer *peer, const Method *method, sd_bus_message *message, Transaction *transaction);
 Call *call_ref(Call *call);
 Call *call_unref(Call *call);
+
+/* Frees the method's state and puts another in its place (NULL: none). */
+void call_set_state(Call *call, void *state, void (*state_free)(void *state));
 
 /* Puts the authority on record. Returns: 0 or -ENOMEM. */
 int call_set_authority(Call *call, const char *authority);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bus/history.h"
 #include "bus/transaction.h"
 #include "util/log.h"
 
@@ -235,7 +236,14 @@ void gate_start(Call *call)
                 return;
         case NEEDS_READ:
         case NEEDS_WRITE:
-                reach_start(call, gate_run);
+                if (method->about == ABOUT_CHANGE)
+                        history_start(call, gate_run);
+                else
+                        reach_start(call, gate_run);
+                return;
+        case NEEDS_OWN_OR_HISTORY:
+        case NEEDS_OWN_OR_WRITE:
+                history_start(call, gate_run);
                 return;
         case NEEDS_ACTION:
                 if (method->about == ABOUT_UNIT)

@@ -12,6 +12,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "bus/call.h"
+#include "bus/deadlines.h"
 #include "bus/peer.h"
 #include "bus/transaction.h"
 #include "util/log.h"
@@ -32,7 +33,8 @@ static int log_failed(int r, const char *what)
 static bool manager_is_busy(const Manager *m)
 {
         return !LIST_EMPTY(&m->calls) || !LIST_EMPTY(&m->transactions) ||
-               !task_pool_is_idle(m->pool) || committer_is_busy(m->committer);
+               !task_pool_is_idle(m->pool) || committer_is_busy(m->committer) ||
+               deadlines_any(m->deadlines);
 }
 
 /* The name is ours no more: what was queued for us before is still served; what comes now starts a
@@ -130,6 +132,9 @@ static int export_objects(Manager *m)
                 r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.Units",
                                              units_vtable, m);
         if (r >= 0)
+                r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.History",
+                                             history_vtable, m);
+        if (r >= 0)
                 r = transactions_export(m);
         if (r >= 0)
                 r = sd_bus_request_name_async(m->bus, NULL, MANAGER_BUS_NAME, 0, on_name_acquired,
@@ -158,6 +163,8 @@ static int make_rooms(Manager *m, const ManagerConfig *config)
                 r = committer_new(&m->committer, m->pool, m->roots, m->journal);
         if (r >= 0)
                 r = units_new(&m->units, m->bus, m->limits);
+        if (r >= 0)
+                r = deadlines_new(&m->deadlines, m);
         if (r >= 0)
                 r = authoriser_new(&m->authoriser, m->limits);
         if (r >= 0)
@@ -216,6 +223,7 @@ Manager *manager_free(Manager *m)
                 peer_vanish(peer);
         committer_free(m->committer);
         m->pool = task_pool_free(m->pool);
+        deadlines_free(m->deadlines);
         journal_close(m->journal);
         view_cache_free(m->views);
         tree_free(m->tree);

@@ -29,6 +29,7 @@
 typedef struct Peer Peer;
 typedef struct Call Call;
 typedef struct Transaction Transaction;
+typedef struct Deadlines Deadlines;
 
 typedef struct ManagerConfig {
         const Limits *limits;
@@ -56,6 +57,7 @@ typedef struct Manager {
         ViewCache *views;
         Journal *journal;
         Committer *committer;
+        Deadlines *deadlines;
         Units *units;
         Authoriser *authoriser;
         Audit *audit;

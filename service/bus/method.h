@@ -23,7 +23,9 @@ typedef enum Needs {
         NEEDS_PUBLIC, /* nothing: it concerns only what this connection made or gives up itself */
         NEEDS_READ,   /* read-config, and read-secret-config for each file that is not public */
         NEEDS_WRITE,  /* the same here; run asks for each changed file (write.h) */
-        NEEDS_ACTION, /* Method.action */
+        NEEDS_OWN_OR_HISTORY, /* nothing more for one's own change, else read-history */
+        NEEDS_OWN_OR_WRITE,   /* nothing more for one's own, else the right to write each of its files */
+        NEEDS_ACTION,         /* Method.action */
 } Needs;
 
 /* What the call is about: which files have to be loaded, what polkit is told. */
@@ -36,6 +38,7 @@ typedef enum About {
         ABOUT_OPTIONS,
         ABOUT_STAGED,
         ABOUT_UNIT,
+        ABOUT_CHANGE,
 } About;
 
 typedef struct OptionSpec {

@@ -6,15 +6,12 @@
 
 #include "bus/load.h"
 #include "bus/transaction.h"
-#include "util/strv.h"
 
 static void rendered_free(void *userdata)
 {
         Rendered *rendered = userdata;
 
         file_changes_free(rendered->changes, rendered->n_changes);
-        strv_free(rendered->challenged);
-        sd_bus_message_unref(rendered->reply);
         free(rendered);
 }
 
@@ -46,8 +43,7 @@ Rendered *render_new(Call *call, void (*done)(Call *call))
         if (!rendered)
                 return NULL;
         rendered->done = done;
-        call->state = rendered;
-        call->state_free = rendered_free;
+        call_set_state(call, rendered, rendered_free);
         return rendered;
 }
 

@@ -11,10 +11,6 @@
 typedef struct Rendered {
         FileChange *changes;
         size_t n_changes;
-        size_t next;       /* the one that is being asked for, or shown */
-        char **challenged; /* names that polkit wants a dialog for */
-        const char *challenged_action;
-        sd_bus_message *reply; /* while it is shown */
         const char *only;      /* only this file is shown */
         bool versions;
         void (*done)(Call *call);

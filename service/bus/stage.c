@@ -113,8 +113,7 @@ static void finish(Call *call)
                 return;
         }
         call->count = stage->count;
-        call->state = NULL;
-        stage_free(stage);
+        call_set_state(call, NULL, NULL);
         next(call);
 }
 
@@ -264,8 +263,7 @@ int stage_edits(Call *call, const Edit *edits, size_t n_edits, bool numbered,
         if (!stage)
                 return -ENOMEM;
         *stage = (Stage){ .edits = edits, .n_edits = n_edits, .numbered = numbered, .next = next };
-        call->state = stage;
-        call->state_free = stage_free;
+        call_set_state(call, stage, stage_free);
         stage->kinds = calloc(n_edits + 1, sizeof(*stage->kinds));
         stage->owners = calloc(n_edits + 1, sizeof(*stage->owners));
         stage->batch = calloc(n_edits + 1, sizeof(*stage->batch));

@@ -173,36 +173,3 @@ void file_changes_free(FileChange *changes, size_t n)
                 file_change_done(&changes[i]);
         free(changes);
 }
-
-char *file_change_describe(const FileChange *change)
-{
-        const FileImage *base = change->base;
-        char *text = NULL;
-        size_t size;
-        FILE *out;
-
-        out = open_memstream(&text, &size);
-        if (!out)
-                return NULL;
-        if (change->kind == FILE_CHANGE_LINK)
-                fprintf(out, "%s%s%s%ssymbolic link %s to %s\n",
-                        base->link_target ? "old link to " : "", base->link_target ?: "",
-                        base->link_target ? "\n" : "",
-                        base->stamp.exists || base->link_target ? "replaces" : "new", base->path,
-                        change->link_target);
-        if (change->kind == FILE_CHANGE_DELETE && base->link_target)
-                fprintf(out, "deleted link %s to %s\n", base->path, base->link_target);
-        if (change->kind == FILE_CHANGE_WRITE && !base->stamp.exists)
-                fprintf(out, "new file mode %04o\n",
-                        change->set_mode ? change->mode : change->create_mode);
-        if (change->set_mode && base->stamp.exists)
-                fprintf(out, "old mode %04o\nnew mode %04o\n", base->mode, change->mode);
-        if (change->set_owner && base->stamp.exists)
-                fprintf(out, "old owner %u:%u\nnew owner %u:%u\n", base->uid, base->gid,
-                        change->uid, change->gid);
-        if (fclose(out) != 0) {
-                free(text);
-                return NULL;
-        }
-        return text;
-}

@@ -41,7 +41,3 @@ int staged_add_owner(Staged *staged, const char *file, uid_t uid, gid_t gid);
 int staged_changes(const Staged *staged, const View *view, ViewText *texts, size_t n_texts,
                    const FileModes *modes, FileChange **ret, size_t *ret_n, Failure *f);
 void file_changes_free(FileChange *changes, size_t n);
-
-/* The lines that tell of metadata and links, before the text's own diff; "" if there are none.
- * Returns: a new string, NULL out of memory. */
-char *file_change_describe(const FileChange *change);

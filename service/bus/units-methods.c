@@ -230,8 +230,7 @@ static void on_files_changed(int r, Failure *f, const UnitsResult *result, void 
                 query_finish(call, r < 0 ? r : 0, reply);
                 return;
         }
-        call->state = reply;
-        call->state_free = reply_free;
+        call_set_state(call, reply, reply_free);
         r = units_job(call->manager->units, call->about_unit,
                       verb_of(call) == UNIT_ENABLE ? UNIT_START : UNIT_STOP, on_now_done, call,
                       &call->request);

@@ -28,6 +28,8 @@ static const char *const dbus_names[_EXM_E_MAX] = {
         [EXM_E_REFUSED] = OURS "Refused",
         [EXM_E_UNIT_FAILED] = OURS "UnitFailed",
         [EXM_E_NO_SUCH_UNIT] = OURS "NoSuchUnit",
+        [EXM_E_NO_SUCH_CHANGE] = OURS "NoSuchChange",
+        [EXM_E_NOT_PENDING] = OURS "NotPending",
         [EXM_E_LIMIT_EXCEEDED] = OURS "LimitExceeded",
         [EXM_E_WORKER_FAILED] = OURS "WorkerFailed",
 };

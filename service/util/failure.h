@@ -34,6 +34,8 @@ typedef enum Condition {
         EXM_E_REFUSED,
         EXM_E_UNIT_FAILED,
         EXM_E_NO_SUCH_UNIT,
+        EXM_E_NO_SUCH_CHANGE,
+        EXM_E_NOT_PENDING,
         EXM_E_LIMIT_EXCEEDED,
         EXM_E_WORKER_FAILED,
         _EXM_E_MAX,

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * deadlines.c - a list of (change, deadline) and one timer for the nearest.
+ */
+#include "bus/deadlines.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include "bus/signals.h"
+#include "commit/moment.h"
+#include "commit/recover.h"
+#include "util/log.h"
+
+/* A revert that failed for now (a full disk) is tried again. */
+#define RETRY_USEC (10 * 1000000ULL)
+
+typedef struct Pending {
+        LIST_ENTRY(Pending) entry;
+        Deadlines *deadlines;
+        uint64_t id, deadline;
+        bool running;   /* it is being taken back, and outlives its end until that is over */
+        bool forgotten; /* it is not pending any more */
+} Pending;
+
+struct Deadlines {
+        Manager *manager;
+        sd_event_source *timer;
+        LIST_HEAD(, Pending) pending;
+};
+
+static Pending *find(const Deadlines *d, uint64_t id)
+{
+        Pending *p;
+
+        LIST_FOREACH(p, &d->pending, entry)
+                if (p->id == id && !p->forgotten)
+                        return p;
+        return NULL;
+}
+
+static void set_timer(Deadlines *d)
+{
+        uint64_t nearest = UINT64_MAX;
+        const Pending *p;
+
+        LIST_FOREACH(p, &d->pending, entry)
+                if (!p->running && !p->forgotten && p->deadline < nearest)
+                        nearest = p->deadline;
+        if (nearest == UINT64_MAX) {
+                sd_event_source_set_enabled(d->timer, SD_EVENT_OFF);
+                return;
+        }
+        sd_event_source_set_time(d->timer, nearest);
+        sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
+}
+
+static void pending_free(Pending *p)
+{
+        LIST_REMOVE(p, entry);
+        free(p);
+}
+
+static void on_reverted(int r, Failure *f, const ChangeRecord *record, void *userdata)
+{
+        Pending *p = userdata;
+        Deadlines *d = p->deadlines;
+        const char *why = f && f->message ? f->message : strerror(r < 0 ? -r : EPROTO);
+
+        p->running = false;
+        if (p->forgotten) { /* confirmed, or taken back by somebody, just before */
+                pending_free(p);
+        } else if (r == 0 || r == EXM_E_CONFLICT) {
+                if (r == 0)
+                        log_notice("Change %" PRIu64 " was not confirmed and has been taken back.",
+                                   p->id);
+                else
+                        log_error("Change %" PRIu64 " was not confirmed and could not be wholly "
+                                  "taken back: %s",
+                                  p->id, why);
+                signals_reverted(d->manager, p->id, "deadline");
+        } else {
+                log_error("Change %" PRIu64 " could not be taken back yet: %s", p->id, why);
+                p->deadline = moment_now(CLOCK_BOOTTIME) + RETRY_USEC;
+        }
+        set_timer(d);
+        manager_touch_idle(d->manager);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        Deadlines *d = userdata;
+        Pending *p;
+        int r;
+
+        LIST_FOREACH(p, &d->pending, entry) {
+                if (p->running || p->forgotten || p->deadline > usec)
+                        continue;
+                p->running = true;
+                r = commit_revert_pending(d->manager->committer, p->id, "deadline", on_reverted, p);
+                if (r < 0) {
+                        p->running = false;
+                        p->deadline = usec + RETRY_USEC;
+                }
+        }
+        set_timer(d);
+        return 0;
+}
+
+static void arm_systemd(Deadlines *d, uint64_t id, uint64_t deadline)
+{
+        char name[64];
+        uint64_t now = moment_now(CLOCK_BOOTTIME);
+
+        snprintf(name, sizeof(name), "exmachina-deadline-%" PRIu64 "-%" PRIu64 ".timer", id,
+                 deadline / 1000000);
+        /* One second later than our own: it is for a service that does not run. */
+        units_start_timer(d->manager->units, name, "exmachina.service",
+                          (deadline > now ? deadline - now : 0) + 1000000);
+}
+
+void deadlines_watch(Deadlines *d, uint64_t id, uint64_t deadline)
+{
+        Pending *p = find(d, id);
+
+        if (!p) {
+                p = calloc(1, sizeof(*p));
+                if (!p) {
+                        log_error("Change %" PRIu64 ": out of memory, its deadline is watched only "
+                                  "by systemd",
+                                  id);
+                        arm_systemd(d, id, deadline);
+                        return;
+                }
+                p->deadlines = d;
+                p->id = id;
+                LIST_INSERT_HEAD(&d->pending, p, entry);
+        }
+        p->deadline = deadline;
+        set_timer(d);
+        arm_systemd(d, id, deadline);
+}
+
+void deadlines_forget(Deadlines *d, uint64_t id)
+{
+        Pending *p = find(d, id);
+
+        if (!p)
+                return;
+        p->forgotten = true;
+        if (!p->running)
+                pending_free(p);
+        set_timer(d);
+        manager_touch_idle(d->manager);
+}
+
+bool deadlines_any(const Deadlines *d)
+{
+        return d && !LIST_EMPTY(&d->pending);
+}
+
+static void watch_unfinished(Deadlines *d, Failure *f)
+{
+        _cleanup_free_ uint64_t *ids = NULL;
+        size_t n = 0;
+
+        if (journal_unfinished(d->manager->journal, &ids, &n, f) != 0)
+                return;
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_record_ ChangeRecord record = { 0 };
+
+                if (journal_load(d->manager->journal, ids[i], /* content= */ false, &record, f) == 0 &&
+                    record.state == CHANGE_PENDING)
+                        deadlines_watch(d, record.id, record.deadline);
+        }
+}
+
+int deadlines_new(Deadlines **ret, Manager *m)
+{
+        _cleanup_(recovery_done) Recovery recovery = { 0 };
+        _cleanup_failure_ Failure f = { 0 };
+        Deadlines *d;
+        int r;
+
+        d = calloc(1, sizeof(*d));
+        if (!d)
+                return -ENOMEM;
+        d->manager = m;
+        LIST_INIT(&d->pending);
+        r = sd_event_add_time(m->event, &d->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_deadline, d);
+        if (r < 0) {
+                deadlines_free(d);
+                return r;
+        }
+        sd_event_source_set_enabled(d->timer, SD_EVENT_OFF);
+        *ret = d;
+        if (!journal_has_unfinished(m->journal))
+                return 0;
+        r = recover_all(m->journal, m->roots, &recovery, &f);
+        if (r != 0)
+                log_error("Unfinished changes cannot be brought to an end: %s",
+                          f.message ?: strerror(-r));
+        if (recovery.reload_manager)
+                units_reload_manager(m->units);
+        watch_unfinished(d, &f);
+        return 0;
+}
+
+Deadlines *deadlines_free(Deadlines *d)
+{
+        Pending *p;
+
+        if (!d)
+                return NULL;
+        while ((p = LIST_FIRST(&d->pending)))
+                pending_free(p);
+        sd_event_source_disable_unref(d->timer);
+        free(d);
+        return NULL;
+}

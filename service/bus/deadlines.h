@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * deadlines.h - pending changes, and taking back those that nobody has confirmed in time.
+ *
+ * The journal holds the deadlines; this only wakes up for them: a timer of the event loop, and, since
+ * the service may be stopped meanwhile, a transient timer of systemd that starts it again (what is due
+ * is then taken back before anything is served, commit/recover.h). A service that was killed is started
+ * again at once by its unit; a reboot is exmachina-recover.service's.
+ */
+#pragma once
+
+#include "bus/manager.h"
+
+typedef struct Deadlines Deadlines;
+
+/* Brings unfinished changes to an end, if there are any, before anything is served (blocking), and
+ * watches those that are still pending. Returns: 0 or -errno; an unusable journal is logged. */
+int deadlines_new(Deadlines **ret, Manager *m);
+Deadlines *deadlines_free(Deadlines *deadlines);
+
+/* `deadline`: µs, CLOCK_BOOTTIME. Known ones are moved. */
+void deadlines_watch(Deadlines *deadlines, uint64_t id, uint64_t deadline);
+void deadlines_forget(Deadlines *deadlines, uint64_t id);
+
+/* Returns: true while a change is pending. */
+bool deadlines_any(const Deadlines *deadlines);

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * history.c - loading and authorising a change.
+ *
+ * call->history is what this file keeps; while a thread works on it the loop does not touch it.
+ */
+#include "bus/history.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "bus/gate.h"
+
+typedef struct History {
+        Journal *journal;
+        const Roots *roots;
+        uint64_t id, max_bytes;
+        ChangeRecord record;
+        bool loaded, sees_all;
+        FileImage **images; /* one a step; NULL: it cannot be looked at */
+        size_t next_step;
+        bool asked_plain; /* read-config of next_step is granted */
+        int r;
+        Failure failure;
+        void (*next)(Call *call);
+} History;
+
+static void history_free(void *userdata)
+{
+        History *h = userdata;
+
+        for (size_t i = 0; h->images && i < h->record.n_steps; i++)
+                file_image_unref(h->images[i]);
+        free(h->images);
+        change_record_done(&h->record);
+        failure_done(&h->failure);
+        free(h);
+}
+
+static History *history_of(const Call *call)
+{
+        return call->history;
+}
+
+ChangeRecord *history_record(Call *call)
+{
+        return &history_of(call)->record;
+}
+
+bool history_sees_all(const Call *call)
+{
+        return history_of(call)->sees_all;
+}
+
+const FileImage *history_image(const Call *call, size_t step)
+{
+        return history_of(call)->images[step];
+}
+
+static bool is_own(const Call *call)
+{
+        const ChangeRecord *record = &history_of(call)->record;
+
+        return record->uid == call->uid && strncmp(record->authority ?: "", "key:", 4) != 0;
+}
+
+/* --- who may --- */
+
+static void go_on(Call *call)
+{
+        history_of(call)->next(call);
+}
+
+static void go_on_as_owner(Call *call)
+{
+        int r;
+
+        r = call_set_authority(call, "own");
+        if (r == 0)
+                go_on(call);
+        else
+                call_fail(call, r);
+}
+
+/* Only what the files are then and now decides: a step that keeps owner, mode and kind is plain. */
+static bool is_plain(const FileStep *step)
+{
+        const Metadata *a = &step->before.metadata, *b = &step->after.metadata;
+
+        if (step->before.kind == NODE_LINK || step->after.kind == NODE_LINK)
+                return false;
+        if (step->before.kind == NODE_MISSING || step->after.kind == NODE_MISSING)
+                return true;
+        return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid;
+}
+
+static int add_write_rights(Call *call)
+{
+        const ChangeRecord *record = history_record(call);
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < record->n_steps; i++) {
+                r = write_right_add(call, record->steps[i].name, is_plain(&record->steps[i]));
+                if (r == 0)
+                        r = call_add_file(call, record->steps[i].name);
+        }
+        return r;
+}
+
+static void authorise(Call *call)
+{
+        Needs needs = call->method->needs;
+        int r;
+
+        if (needs == NEEDS_WRITE || (needs == NEEDS_OWN_OR_WRITE && !is_own(call))) {
+                r = add_write_rights(call);
+                if (r == 0)
+                        write_right_ask(call, go_on);
+                else
+                        call_fail(call, r);
+        } else if (is_own(call)) {
+                go_on_as_owner(call);
+        } else {
+                call_authorise(call, &(AuthQuestion){ .action = "org.exmachina1.read-history" },
+                               go_on);
+        }
+}
+
+/* ListChanges: who may see all sees all, everybody else what is his. */
+static void on_list_verdict(int r, Failure *f, AuthVerdict verdict, void *userdata)
+{
+        Call *call = userdata;
+
+        call->check = auth_check_free(call->check);
+        if (r == 0 && verdict == AUTH_YES) {
+                history_of(call)->sees_all = true;
+                r = call_set_authority(call, "polkit:org.exmachina1.read-history");
+                if (r == 0)
+                        go_on(call);
+                else
+                        call_fail(call, r);
+                return;
+        }
+        go_on_as_owner(call);
+}
+
+static void authorise_list(Call *call)
+{
+        _cleanup_free_ char *method = call_method_name(call);
+        const AuthQuestion question = {
+                .sender = sd_bus_message_get_sender(call->message),
+                .uid = call->uid,
+                .action = "org.exmachina1.read-history",
+                .method = method,
+                .interactive = sd_bus_message_get_allow_interactive_authorization(call->message) > 0,
+        };
+        int r;
+
+        r = !method ? -ENOMEM
+                    : authoriser_ask(call->manager->authoriser, &question, on_list_verdict, call,
+                                     &call->check);
+        if (r < 0)
+                call_fail(call, r);
+}
+
+/* --- loading --- */
+
+static void load_work(void *userdata)
+{
+        History *h = history_of(userdata);
+
+        h->r = journal_load(h->journal, h->id, /* content= */ false, &h->record, &h->failure);
+}
+
+static void on_record(void *userdata)
+{
+        Call *call = userdata;
+        History *h = history_of(call);
+
+        if (!call->dead) {
+                if (h->r == 0) {
+                        h->loaded = true;
+                        call->change = h->record.id;
+                        authorise(call);
+                } else {
+                        failure_move(&call->failure, &h->failure);
+                        call_fail(call, h->r != -ENOENT
+                                                ? h->r
+                                                : failure_set(&call->failure, EXM_E_NO_SUCH_CHANGE,
+                                                              "there is no change %llu; see "
+                                                              "ListChanges",
+                                                              (unsigned long long)h->id));
+                }
+        }
+        call_unref(call);
+}
+
+static void run_task(Call *call, TaskFn work, TaskFn done)
+{
+        int r;
+
+        r = task_run(call->manager->pool, work, done, call_ref(call));
+        if (r < 0) {
+                call_fail(call, r);
+                call_unref(call);
+        }
+}
+
+void history_start(Call *call, void (*next)(Call *call))
+{
+        const Manager *m = call->manager;
+        History *h;
+
+        h = calloc(1, sizeof(*h));
+        if (!h) {
+                call_fail(call, -ENOMEM);
+                return;
+        }
+        call->history = h;
+        call->history_free = history_free;
+        h->journal = m->journal;
+        h->roots = m->roots;
+        h->max_bytes = m->limits->file_bytes;
+        h->next = next;
+        if (call->method->about != ABOUT_CHANGE) {
+                authorise_list(call);
+                return;
+        }
+        h->id = call->args.arg[call->method->about_args[0]].t;
+        run_task(call, load_work, on_record);
+}
+
+/* --- reading the files of a change --- */
+
+static bool node_is_public(const Node *node)
+{
+        return node->kind != NODE_FILE ||
+               ((node->metadata.mode & S_IROTH) && !metadata_has_acl(&node->metadata));
+}
+
+static void load_content_work(void *userdata)
+{
+        History *h = history_of(userdata);
+        ChangeRecord record = { 0 };
+
+        h->r = journal_load(h->journal, h->id, /* content= */ true, &record, &h->failure);
+        if (h->r != 0)
+                return;
+        /* A journaled change keeps its steps; only its state may have moved on. */
+        if (record.n_steps != h->record.n_steps) {
+                change_record_done(&record);
+                h->r = -ESTALE;
+                return;
+        }
+        change_record_done(&h->record);
+        h->record = record;
+        for (size_t i = 0; i < h->record.n_steps; i++) {
+                _cleanup_failure_ Failure ignored = { 0 };
+                FileImage *image = NULL;
+
+                if (file_image_take(&image, h->roots, h->record.steps[i].name,
+                                    /* with_content= */ true, h->max_bytes, &ignored) != 0)
+                        continue;
+                file_image_unref(h->images[i]);
+                h->images[i] = image;
+        }
+}
+
+static void on_content(void *userdata)
+{
+        Call *call = userdata;
+        History *h = history_of(call);
+
+        if (!call->dead) {
+                if (h->r == 0) {
+                        h->next(call);
+                } else {
+                        failure_move(&call->failure, &h->failure);
+                        call_fail(call, h->r);
+                }
+        }
+        call_unref(call);
+}
+
+static void ask_to_read(Call *call);
+
+static void on_read_granted(Call *call)
+{
+        History *h = history_of(call);
+
+        if (h->asked_plain) {
+                h->next_step++;
+                h->asked_plain = false;
+        } else {
+                h->asked_plain = true;
+        }
+        ask_to_read(call);
+}
+
+static void ask_to_read(Call *call)
+{
+        History *h = history_of(call);
+        const FileStep *step;
+        const char *action;
+        bool secret;
+
+        if (h->next_step == h->record.n_steps) {
+                run_task(call, load_content_work, on_content);
+                return;
+        }
+        step = &h->record.steps[h->next_step];
+        secret = !h->images[h->next_step] ||
+                 h->images[h->next_step]->class == FILE_CLASS_SECRET ||
+                 !node_is_public(&step->before) || !node_is_public(&step->after);
+        if (h->asked_plain && !secret) {
+                on_read_granted(call);
+                return;
+        }
+        action = h->asked_plain ? "org.exmachina1.read-secret-config"
+                                : "org.exmachina1.read-config";
+        call_authorise(call, &(AuthQuestion){ .action = action, .file = step->name },
+                       on_read_granted);
+}
+
+static void probe_work(void *userdata)
+{
+        History *h = history_of(userdata);
+
+        for (size_t i = 0; i < h->record.n_steps; i++) {
+                _cleanup_failure_ Failure ignored = { 0 };
+
+                if (file_image_take(&h->images[i], h->roots, h->record.steps[i].name,
+                                    /* with_content= */ false, h->max_bytes, &ignored) != 0)
+                        h->images[i] = NULL;
+        }
+}
+
+static void on_probed(void *userdata)
+{
+        Call *call = userdata;
+
+        if (!call->dead)
+                ask_to_read(call);
+        call_unref(call);
+}
+
+void history_read_files(Call *call, void (*next)(Call *call))
+{
+        History *h = history_of(call);
+
+        h->next = next;
+        h->images = calloc(h->record.n_steps + 1, sizeof(*h->images));
+        if (!h->images) {
+                call_fail(call, -ENOMEM);
+                return;
+        }
+        run_task(call, probe_work, on_probed);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * show.h - what a change does to files, as text: a unified diff and the lines of its metadata each.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "files/node.h"
+
+typedef struct Call Call;
+
+/* One name, before and after; all owned. */
+typedef struct Shown {
+        char *path;
+        Node before, after;
+} Shown;
+
+/* Takes over `items`. Replies a(ss), and a{ss} versions of the call's view if `versions`; of `only`
+ * alone if that is not NULL. Ends the call. */
+void show_items(Call *call, Shown *items, size_t n_items, const char *only, bool versions);
+void shown_free(Shown *items, size_t n_items);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * write-right.c - one question a file, then at most one dialog.
+ */
+#include "bus/write-right.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "bus/call.h"
+#include "bus/gate.h"
+#include "util/strv.h"
+
+void write_right_done(WriteRight *right)
+{
+        strv_free(right->files);
+        strv_free(right->challenged);
+        free(right->actions);
+        *right = (WriteRight){ 0 };
+}
+
+int write_right_add(Call *call, const char *file, bool plainly)
+{
+        WriteRight *right = &call->right;
+        bool ordinary = plainly && ordinary_files_contains(call->manager->ordinary, file);
+        const char **grown;
+        int r;
+
+        grown = reallocarray(right->actions, right->n_files + 1, sizeof(*grown));
+        if (!grown)
+                return -ENOMEM;
+        right->actions = grown;
+        right->actions[right->n_files] = ordinary ? "org.exmachina1.write-config"
+                                                  : "org.exmachina1.write-sensitive-config";
+        r = strv_extend(&right->files, file);
+        if (r == 0)
+                right->n_files++;
+        return r;
+}
+
+/* One dialog for what polkit wants one for. */
+static void ask_once(Call *call)
+{
+        _cleanup_free_ char *files = NULL;
+        WriteRight *right = &call->right;
+        AuthQuestion question = { 0 };
+
+        if (strv_length(right->challenged) == 1) {
+                question.action = right->challenged_action;
+                question.file = right->challenged[0];
+        } else {
+                files = strv_join(right->challenged, "\n");
+                if (!files) {
+                        call_fail(call, -ENOMEM);
+                        return;
+                }
+                question.action = "org.exmachina1.commit-several";
+                question.files = files;
+        }
+        call_authorise(call, &question, right->granted);
+}
+
+static void ask_next(Call *call);
+
+static void on_verdict(int r, Failure *f, AuthVerdict verdict, void *userdata)
+{
+        Call *call = userdata;
+        WriteRight *right = &call->right;
+        const char *file = right->files[right->next], *action = right->actions[right->next];
+
+        call->check = auth_check_free(call->check);
+        if (r == 0 && verdict == AUTH_CHALLENGE) {
+                right->challenged_action = action;
+                r = strv_extend(&right->challenged, file);
+        } else if (r == 0 && verdict == AUTH_NO) {
+                if (f)
+                        failure_move(&call->failure, f);
+                r = failure_set(&call->failure, EXM_E_ACCESS_DENIED, "%s: not authorised (%s)",
+                                file, action);
+        }
+        if (r != 0) {
+                call_fail(call, r);
+                return;
+        }
+        right->next++;
+        ask_next(call);
+}
+
+static int set_authority(Call *call)
+{
+        const WriteRight *right = &call->right;
+        _cleanup_free_ char *authority = NULL;
+
+        if (asprintf(&authority, "polkit:%s", right->actions[right->n_files - 1]) < 0) {
+                authority = NULL;
+                return -ENOMEM;
+        }
+        return call_set_authority(call, authority);
+}
+
+static void ask_next(Call *call)
+{
+        _cleanup_free_ char *method = call_method_name(call);
+        WriteRight *right = &call->right;
+        AuthQuestion question = { .sender = sd_bus_message_get_sender(call->message),
+                                  .uid = call->uid,
+                                  .method = method };
+        int r;
+
+        if (right->next < right->n_files) {
+                question.action = right->actions[right->next];
+                question.file = right->files[right->next];
+                r = !method ? -ENOMEM
+                            : authoriser_ask(call->manager->authoriser, &question, on_verdict,
+                                             call, &call->check);
+                if (r < 0)
+                        call_fail(call, r);
+                return;
+        }
+        if (right->challenged) {
+                ask_once(call);
+                return;
+        }
+        r = set_authority(call);
+        if (r == 0)
+                right->granted(call);
+        else
+                call_fail(call, r);
+}
+
+void write_right_ask(Call *call, void (*granted)(Call *call))
+{
+        call->right.granted = granted;
+        ask_next(call);
+}
