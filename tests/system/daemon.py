@@ -116,15 +116,17 @@ class Journal:
         out = run("journalctl", "--quiet", "--lines=1", "--output=json")
         self.cursor = json.loads(out)["__CURSOR"] if out.strip() else None
 
-    def entries(self, *matches):
+    def entries(self, **fields):
+        """Those with these fields. (journalctl's own matches miss entries when there is a cursor.)"""
         subprocess.run(["journalctl", "--sync"], check=False, capture_output=True)
         since = [f"--after-cursor={self.cursor}"] if self.cursor else []
-        out = run("journalctl", "--quiet", "--output=json", "--all", *since, *matches)
-        return [json.loads(line) for line in out.splitlines()]
+        out = run("journalctl", "--quiet", "--output=json", "--all", *since)
+        found = [json.loads(line) for line in out.splitlines()]
+        return [e for e in found if all(str(e.get(key)) == value for key, value in fields.items())]
 
     def audit(self, **fields):
         """The audit records with these fields (uid=…, method=…)."""
-        records = self.entries(f"MESSAGE_ID={AUDIT}")
+        records = self.entries(MESSAGE_ID=AUDIT)
         wanted = {f"EXMACHINA_{key.upper()}": str(value) for key, value in fields.items()}
         return [r for r in records if all(r.get(key) == value for key, value in wanted.items())]
 
@@ -134,7 +136,7 @@ class Journal:
     def polkit_questions(self):
         """(user, action and details) of each question that our rules have logged."""
         marker = "asked "
-        return [str(e["MESSAGE"]).partition(marker)[2] for e in self.entries("_COMM=polkitd")
+        return [str(e["MESSAGE"]).partition(marker)[2] for e in self.entries(_COMM="polkitd")
                 if marker in str(e.get("MESSAGE"))]
 
 

@@ -65,7 +65,7 @@ def why(error):
 def crashes(journal):
     """How the service has ended since then, if not well."""
     daemon.run("systemctl", "reset-failed", daemon.SERVICE, check=False)
-    return [str(entry["MESSAGE"]) for entry in journal.entries(f"UNIT={daemon.SERVICE}", "_PID=1")
+    return [str(entry["MESSAGE"]) for entry in journal.entries(UNIT=daemon.SERVICE, _PID="1")
             if "Main process exited" in str(entry.get("MESSAGE"))]
 
 

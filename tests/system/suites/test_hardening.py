@@ -146,7 +146,7 @@ def test_log_at_start_and_end_is_clean(t):
     journal = daemon.Journal()
     t.client().Config.GetValue("/files/etc/hosts/1/ipaddr")
     daemon.stop()
-    bad = [entry["MESSAGE"] for entry in journal.entries("_SYSTEMD_UNIT=exmachina.service")
+    bad = [entry["MESSAGE"] for entry in journal.entries(_SYSTEMD_UNIT="exmachina.service")
            if int(entry.get("PRIORITY", 6)) <= 4]
     equal(bad, [])
 
