@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tree/view-private.h"
+#include "tree/view-reply.h"
 #include "util/strv.h"
 
 /* A batch must be done within worker_wall_sec, as the single calls were that it repeats. */
@@ -88,7 +89,8 @@ static void on_load_reply(int r, Failure *f, sd_bus_message *reply, void *userda
                 slot->file.loaded = slot->synced && !slot->file.error_kind;
                 if (r == 0 && view->forget_content)
                         slot_forget_content(slot);
-        } else if (r == EXM_E_NO_LENS && slot) {
+        } else if (r > 0 && slot) {
+                /* No such lens, or the file that brought the process down. */
                 failure_prefix(f, "%s: ", slot->file.image->path);
         }
 
