@@ -48,7 +48,7 @@ Call *call_unref(Call *call)
 
         reach_done(&call->reach);
         warm_view_release(call->warm);
-        if (call->state_free)
+        if (call->state)
                 call->state_free(call->state);
         auth_check_free(call->check);
         units_request_free(call->request);
