@@ -31,6 +31,13 @@ def stop():
     run("systemctl", "stop", SERVICE)
 
 
+def end_unit(name):
+    """At once, and as if it had never run."""
+    run("systemctl", "kill", "--signal=KILL", name, check=False)
+    subprocess.run(["systemctl", "stop", name], check=False, capture_output=True)
+    run("systemctl", "reset-failed", name, check=False)
+
+
 def unique_name(root):
     return root.bus("GetNameOwner", GLib.Variant("(s)", (NAME,)))
 
@@ -97,13 +104,13 @@ def descriptors(process):
 
 
 def memory(process):
-    """Proportional and private bytes."""
+    """Proportional bytes, and those that it alone has written to."""
     proportional = private = 0
     for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             proportional = int(line.split()[1]) * 1024
-        elif line.startswith("Private_"):
-            private += int(line.split()[1]) * 1024
+        elif line.startswith("Private_Dirty:"):
+            private = int(line.split()[1]) * 1024
     return proportional, private
 
 

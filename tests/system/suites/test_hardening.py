@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the service and its workers are, seen from outside: identity, rights, files, environment."""
-import json
 import os
 import re
 import subprocess
@@ -105,6 +104,9 @@ def test_workers_end_with_the_service(t):
     t.client().Config.GetValue("/files/etc/hosts/1/ipaddr")
 
 
+test_workers_end_with_the_service.ends_service = True
+
+
 def test_broker_privileges(t):
     """Root, but with no more capabilities than it uses, no new ones, and a filter on system calls."""
     t.client().ping()
@@ -191,6 +193,9 @@ def test_wrong_settings_end_the_start(t):
     daemon.restart()
 
 
+test_wrong_settings_end_the_start.ends_service = True
+
+
 def test_resident_memory(t):
     """The broker under 10 MB, an idle worker's own memory 1-2 MB."""
     if "asan" in Path(f"/proc/{_running(t)}/maps").read_text():
@@ -214,8 +219,6 @@ def test_busctl_sees_argument_names(t):
     out = daemon.run("busctl", "introspect", "--xml-interface", "org.exmachina1", "/org/exmachina1")
     for name in ('name="GetValue"', 'name="has_value"', 'name="expression"', 'name="active_state"'):
         assert name in out, f"{name} is not shown"
-    rows = json.loads(daemon.run("busctl", "--json=short", "introspect", "org.exmachina1", "/org/exmachina1"))
-    assert len(rows) > 20
 
 
 def test_diff_child_is_sandboxed(t):
@@ -230,6 +233,7 @@ def test_diff_child_is_sandboxed(t):
     with PingWatch() as watch:
         future = transaction.later("Diff")
         while not future.done():
+            time.sleep(0.005)
             for child in daemon.children(daemon.pid(t.root)):
                 program = daemon.program(child)
                 if program in ("diff", "exmachina-diff"):
