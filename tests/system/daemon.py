@@ -166,16 +166,19 @@ def fingerprint(path):
 _OUTSIDE = ("/etc/polkit-1/rules.d", "/etc/.pwd.lock")
 
 
-def etc_state():
-    """path → fingerprint of everything in /etc."""
-    state = {}
+def etc_state(known=None):
+    """path → (stamp, fingerprint) of everything in /etc. Whatever bears its old stamp is not read again."""
+    state, known = {}, known or {}
     for folder, folders, files in os.walk("/etc"):
         for name in folders + files:
             path = os.path.join(folder, name)
             if path.startswith(_OUTSIDE):
                 continue
             try:
-                state[path] = fingerprint(path)
+                info = os.lstat(path)
+                stamp = info.st_ino, info.st_ctime_ns, info.st_mtime_ns, info.st_size
+                old = known.get(path)
+                state[path] = old if old and old[0] == stamp else (stamp, fingerprint(path))
             except FileNotFoundError:
                 pass
     return state
@@ -185,5 +188,5 @@ def difference(before, after):
     changes = [f"{path} is new" for path in after.keys() - before.keys()]
     changes += [f"{path} is gone" for path in before.keys() - after.keys()]
     changes += [f"{path} is changed" for path in before.keys() & after.keys()
-                if before[path] != after[path]]
+                if before[path][1] != after[path][1]]
     return sorted(changes)

@@ -345,6 +345,9 @@ def test_t22_symlink_swap(t):
     assert done and refused, f"{done} done, {refused} refused: the race was not run"
 
 
+test_t22_symlink_swap.slow = True
+
+
 _FLIP = """
 import os, sys, time
 folder, aside, outside = sys.argv[1:]
@@ -377,6 +380,9 @@ def test_t22_file_swapped_for_a_link(t):
         flipper.terminate()
         flipper.wait()
     equal(daemon.fingerprint("/etc/shadow"), before)
+
+
+test_t22_file_swapped_for_a_link.slow = True
 
 
 _FLIP_FILE = """
@@ -425,6 +431,9 @@ def test_swap_between_check_and_rename(t):
         thread.join()
     equal(lost, [], "edits of somebody else")
     assert outcomes["done"] and outcomes["Conflict"], outcomes
+
+
+test_swap_between_check_and_rename.slow = True
 
 
 def test_the_loop_answers_while_files_are_slow(t):

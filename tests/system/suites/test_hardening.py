@@ -168,6 +168,9 @@ def test_idle_exit(t):
     transaction.Rollback()
 
 
+test_idle_exit.slow = True
+
+
 def test_no_call_is_lost_when_it_goes_idle(t):
     """Calls that arrive while it is leaving are answered, by it or by the next one."""
     t.configure("[Limits]\nIdleExitSec=1\n")
@@ -175,6 +178,9 @@ def test_no_call_is_lost_when_it_goes_idle(t):
     for i in range(6):
         time.sleep(0.95 + i * 0.02)
         equal(client.Config.GetValue("/files/etc/hosts/1/ipaddr")[0], True)
+
+
+test_no_call_is_lost_when_it_goes_idle.slow = True
 
 
 def test_wrong_settings_end_the_start(t):

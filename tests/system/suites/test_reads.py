@@ -232,6 +232,9 @@ def test_t45_a_reply_of_40_mib_is_refused_not_sent(t):
     equal((daemon.pid(t.root), daemon.unique_name(t.root)), before)
 
 
+test_t45_a_reply_of_40_mib_is_refused_not_sent.slow = True
+
+
 # ---------------------------------------------------------------- secrets
 
 def test_secret_file_needs_its_own_right(t):
