@@ -185,7 +185,7 @@ char *file_change_describe(const FileChange *change)
         if (!out)
                 return NULL;
         if (change->kind == FILE_CHANGE_LINK)
-                fprintf(out, "%s%s%s%ssymbolic link %s to %s\n",
+                fprintf(out, "%s%s%s%s symbolic link %s to %s\n",
                         base->link_target ? "old link to " : "", base->link_target ?: "",
                         base->link_target ? "\n" : "",
                         base->stamp.exists || base->link_target ? "replaces" : "new", base->path,
