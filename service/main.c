@@ -21,6 +21,9 @@
 #include "settings.h"
 #include "util/log.h"
 
+/* EX_CONFIG of sysexits.h: the unit is not started again for it (RestartPreventExitStatus=). */
+#define EXIT_CONFIG 78
+
 #define WORKER_USER "exmachina-worker"
 
 typedef struct EventSource {
@@ -129,7 +132,7 @@ static int run(const char *config_file)
 
         r = settings_read(&settings, config_file);
         if (r < 0)
-                return r;
+                return EXIT_CONFIG;
         log_set_level(settings.log_level);
         config = (ManagerConfig){
                 .limits = &settings.limits,
@@ -179,7 +182,7 @@ int main(int argc, char *argv[])
                 { 0 },
         };
         const char *config_file = EXM_SYSCONFDIR "/exmachina/exmachina.conf";
-        int option;
+        int option, r;
 
         while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
                 switch (option) {
@@ -200,5 +203,6 @@ int main(int argc, char *argv[])
 
         /* What the caller's environment says must steer nothing: locale, augeas, GLib, polkit. */
         umask(0077);
-        return run(config_file) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        r = run(config_file);
+        return r < 0 ? EXIT_FAILURE : r;
 }

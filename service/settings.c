@@ -70,11 +70,11 @@ static int read_log(Settings *s, GKeyFile *keys, const char *file, const char *k
         if (strcmp(key, "Level") != 0)
                 return bad(file, "Log", key, "must be Level");
         for (size_t i = 0; text && i < ELEMENTSOF(levels); i++)
-                if (strcmp(text, levels[i]) == 0) {
+                if (strcmp(strcmp(text, "error") == 0 ? "err" : text, levels[i]) == 0) {
                         s->log_level = (int)i;
                         return 0;
                 }
-        return bad(file, "Log", key, "must be err, warning, notice, info or debug");
+        return bad(file, "Log", key, "must be error, warning, notice, info or debug");
 }
 
 static int read_lens(Settings *s, GKeyFile *keys, const char *file, const char *group)
@@ -155,7 +155,11 @@ int settings_read(Settings *ret, const char *file)
 
         *ret = (Settings){ .log_level = LOG_INFO };
         limits_default(&ret->limits);
-        if (strv_extend(&ret->readable, "/etc") < 0 || strv_extend(&ret->writable, "/etc") < 0)
+        /* What links in /etc lead to on an ordinary system is readable too. */
+        if (strv_extend(&ret->readable, "/etc") < 0 ||
+            strv_extend(&ret->readable, "/usr/lib/os-release") < 0 ||
+            strv_extend(&ret->readable, "/run/systemd/resolve") < 0 ||
+            strv_extend(&ret->writable, "/etc") < 0)
                 return -ENOMEM;
 
         r = read_one(ret, file);

@@ -222,7 +222,8 @@ static int set_below(Tree *tree, char *const *args, const char *value, uint32_t 
                 if (asprintf(&context, "$" BASE "[%d]", base.nodes[i].index + 1) < 0 ||
                     aug_set(tree->aug, TREE_CONTEXT, context) < 0)
                         return -ENOMEM;
-                r = set_nodes(tree, args[1], value, SET_MANY, count, f);
+                /* "": the node itself, as for aug_setm(). */
+                r = set_nodes(tree, *args[1] ? args[1] : ".", value, SET_MANY, count, f);
         }
         if (aug_set(tree->aug, TREE_CONTEXT, TREE_CONTEXT_ROOT) < 0)
                 return -ENOMEM;

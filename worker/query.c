@@ -11,7 +11,7 @@
 
 #define ROOT_PREFIX  TREE_CONTEXT_ROOT "/"
 #define ALL_VARIABLE TREE_OWN_VARIABLES "all"
-#define ALL_NODES    TREE_CONTEXT_ROOT "//*"
+#define ALL_NODES    TREE_CONTEXT_ROOT "/descendant::*" /* in document order, as "//" is not */
 
 void query_done(Query *query)
 {
@@ -129,11 +129,13 @@ static int collect_page(Query *ret, Tree *tree, const char *variable, int n, siz
         return 0;
 }
 
-/* Augeas gives the parts of a union one after another, and some axes backwards. Neither can be told
- * from the nodes, only from the words; a word too many costs time, nothing else. */
+/* Augeas gives the parts of a union one after another, some axes backwards, and for "//" all
+ * children of a node before those of its first child. None of it can be told from the nodes, only
+ * from the words; a word too many costs time, nothing else. */
 static bool may_be_unordered(const char *expression)
 {
-        return strchr(expression, '|') || strstr(expression, "::") || strchr(expression, '$');
+        return strchr(expression, '|') || strstr(expression, "::") || strchr(expression, '$') ||
+               strstr(expression, "//");
 }
 
 /* A union has a node twice that both its sides match. */

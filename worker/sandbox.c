@@ -50,7 +50,9 @@ static int limit_resources(const Sandbox *sandbox)
 {
         if (LIMIT_ADDRESS_SPACE && set_limit(RLIMIT_AS, sandbox->memory_bytes) < 0)
                 return step_failed("limit of memory");
-        if (set_limit(RLIMIT_CPU, sandbox->cpu_seconds) < 0)
+        /* The soft limit's SIGXCPU tells the broker why; the hard one ends it without a word. */
+        if (setrlimit(RLIMIT_CPU,
+                      &(struct rlimit){ sandbox->cpu_seconds, sandbox->cpu_seconds + 1 }) < 0)
                 return step_failed("limit of CPU time");
         if (set_limit(RLIMIT_STACK, STACK_BYTES) < 0)
                 return step_failed("limit of the stack");

@@ -65,6 +65,17 @@ Tree *tree_free(Tree *tree)
         return NULL;
 }
 
+/* Augeas marks the place of a fault in an expression with |=|. */
+static void mark_place(char *message)
+{
+        char *mark;
+
+        while (message && (mark = strstr(message, "|=|"))) {
+                memmove(mark, mark + 2, strlen(mark + 2) + 1);
+                *mark = '^';
+        }
+}
+
 int tree_augeas_failure(Tree *tree, const char *what, Failure *f)
 {
         const char *minor = aug_error_minor_message(tree->aug);
@@ -97,9 +108,10 @@ int tree_augeas_failure(Tree *tree, const char *what, Failure *f)
         default:
                 return -EIO;
         }
-        return failure_set(f, condition, "%s: %s%s%s", what,
-                           minor ? minor : aug_error_message(tree->aug), details ? ": " : "",
-                           details ? details : "");
+        failure_set(f, condition, "%s: %s%s%s", what, minor ? minor : aug_error_message(tree->aug),
+                    details ? ": " : "", details ? details : "");
+        mark_place(f->message);
+        return condition;
 }
 
 /* ---- known files ---- */
@@ -326,21 +338,6 @@ int tree_mark_changed(Tree *tree, TreeFile *file)
         return remember_change(tree, file);
 }
 
-int tree_define_file(Tree *tree, const char *name, const char *lens, Failure *f)
-{
-        TreeFile *file;
-        int r;
-
-        r = add_file(tree, name, lens, &file, f);
-        if (r != 0)
-                return r;
-        forget_change(tree, file);
-        free(TAKE_PTR(file->source));
-        free(TAKE_PTR(file->problem));
-        file->pristine = false;
-        return remove_node(tree, file);
-}
-
 int tree_drop_file(Tree *tree, const char *name, Failure *f)
 {
         TreeFile *file = tree_find_file(tree, name);
@@ -474,6 +471,26 @@ static int parse_text(Tree *tree, const char *lens, const char *text, size_t siz
         if (asprintf(&ret->problem, "the file is empty, which lens %s cannot read", lens) < 0)
                 return -ENOMEM;
         return 0;
+}
+
+int tree_define_file(Tree *tree, const char *name, const char *lens, Failure *f)
+{
+        _cleanup_(parsed_done) Parsed parsed = { 0 };
+        TreeFile *file;
+        int r;
+
+        /* Whether the lens is there: else that would show only when the file is rendered. */
+        r = parse_text(tree, lens, "", 0, &parsed, f);
+        aug_rm(tree->aug, OWN_NODES);
+        if (r == 0)
+                r = add_file(tree, name, lens, &file, f);
+        if (r != 0)
+                return r;
+        forget_change(tree, file);
+        free(TAKE_PTR(file->source));
+        free(TAKE_PTR(file->problem));
+        file->pristine = false;
+        return remove_node(tree, file);
 }
 
 /* Puts what was parsed at the file's node, whose old children are gone first. */

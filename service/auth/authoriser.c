@@ -13,6 +13,7 @@
 
 #include <polkit/polkit.h>
 
+#include "auth/polkit-guard.h"
 #include "util/log.h"
 #include "util/utf8.h"
 
@@ -196,8 +197,10 @@ static void on_authority(GObject *source, GAsyncResult *result, gpointer userdat
                 check_destroy(check);
                 return;
         }
-        if (!check->authoriser->polkit)
+        if (!check->authoriser->polkit) {
+                polkit_guard_install();
                 check->authoriser->polkit = g_object_ref(polkit);
+        }
         check_start(check, /* prompt= */ false);
 }
 

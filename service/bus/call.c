@@ -49,8 +49,11 @@ Call *call_unref(Call *call)
 
         reach_done(&call->reach);
         warm_view_release(call->warm);
-        if (call->state_free)
-                call->state_free(call->state);
+        call_set_state(call, NULL, NULL);
+        write_right_done(&call->right);
+        strv_free(call->public_files);
+        if (call->history)
+                call->history_free(call->history);
         auth_check_free(call->check);
         units_request_free(call->request);
         diff_free(call->diff);
@@ -122,28 +125,23 @@ char *call_method_name(const Call *call)
         return name;
 }
 
-/* Calls that only read are recorded when they were denied; those that may change something always.
- */
-static bool call_is_audited(const Call *call, const char *outcome)
+static bool is_denial(const char *outcome)
 {
-        static const char *const denied[] = {
-                "org.freedesktop.DBus.Error.AccessDenied",
-                "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(denied); i++)
-                if (strcmp(outcome, denied[i]) == 0)
-                        return true;
-        return call->method->needs == NEEDS_WRITE || call->method->verb;
+        return strcmp(outcome, condition_to_dbus_name(EXM_E_ACCESS_DENIED)) == 0 ||
+               strcmp(outcome, condition_to_dbus_name(EXM_E_INTERACTION_REQUIRED)) == 0;
 }
 
+/* Calls that only read are recorded when they were denied; those that may change something always.
+ */
 static void call_audit(Call *call, const char *outcome)
 {
         _cleanup_free_ char *method = call_method_name(call);
         const char *asked = call->args.arg[0].s;
         bool is_unit = call->method->about == ABOUT_UNIT;
 
-        if (!call_is_audited(call, outcome))
+        bool denied = is_denial(outcome);
+
+        if (!denied && call->method->needs != NEEDS_WRITE && !call->method->verb)
                 return;
         audit_write(call->manager->audit,
                     &(AuditRecord){
@@ -152,7 +150,7 @@ static void call_audit(Call *call, const char *outcome)
                             .method = method ?: call->method->member,
                             .file = call->about_file ?: (is_unit ? NULL : asked),
                             .unit = call->about_unit ?: (is_unit ? asked : NULL),
-                            .authority = call->authority,
+                            .authority = denied ? NULL : call->authority,
                             .outcome = outcome,
                             .message = call->about_message,
                             .change = call->change,

@@ -29,6 +29,7 @@ struct Call {
         const Method *method;
         sd_bus_message *message;
         Args args;
+        int fault;        /* of the arguments; told when it is known who calls, for the record */
         bool admitted;    /* counted for its uid and started, or waiting for its turn */
         bool dead;        /* answered, or nobody waits for it any more */
         bool past_return; /* it changes the system now: it goes on though its caller vanishes */

@@ -60,10 +60,8 @@ int gate_on_method(sd_bus_message *message, void *userdata, sd_bus_error *error)
         if (!call)
                 return -ENOMEM;
         manager_touch_idle(m);
-        r = args_decode(&call->args, method, message, m->limits, &call->failure);
-        if (r != 0)
-                call_fail(call, r);
-        else if (peer->state != PEER_ASKING)
+        call->fault = args_decode(&call->args, method, message, m->limits, &call->failure);
+        if (peer->state != PEER_ASKING)
                 gate_admit(call);
         return 1;
 }
@@ -75,6 +73,7 @@ void gate_admit(Call *call)
 
         call->admitted = true;
         if (call->peer->state != PEER_KNOWN) {
+                failure_done(&call->failure);
                 failure_set(&call->failure, EXM_E_ACCESS_DENIED,
                             "not authorised: the bus could not say who calls");
                 call_fail(call, EXM_E_ACCESS_DENIED);
@@ -83,13 +82,16 @@ void gate_admit(Call *call)
         call->uid = call->peer->uid;
         calls_count(call->manager, call->uid, &n_user, &n_total);
         if (n_user > limits->calls_user) {
+                failure_done(&call->failure);
                 failure_set(&call->failure, EXM_E_LIMIT_EXCEEDED,
                             "more than %u calls of one user are under way: wait for an answer",
                             limits->calls_user);
                 call_fail(call, EXM_E_LIMIT_EXCEEDED);
                 return;
         }
-        if (call->transaction)
+        if (call->fault != 0)
+                call_fail(call, call->fault);
+        else if (call->transaction)
                 transaction_take_turn(call->transaction, call);
         else
                 gate_start(call);

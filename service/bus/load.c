@@ -93,7 +93,7 @@ static int put_file(Call *call, const ReachFile *file)
         return view_put(call_view(call), file->image, file->lens, file->other_lens, &call->failure);
 }
 
-/* Returns: 0, or the word for the first named file that cannot be parsed. */
+/* Returns: 0, or the word for the first named file that is not in the tree. */
 static int check_parsed(Call *call)
 {
         for (size_t i = 0; i < call->reach.n_files; i++) {
@@ -102,6 +102,11 @@ static int check_parsed(Call *call)
                 const ViewFile *known = k >= 0 ? view_file(call_view(call), (size_t)k) : NULL;
 
                 if (!file->named || !known || !known->error_kind)
+                        continue;
+                if (strcmp(known->error_kind, VIEW_NO_LENS) == 0)
+                        return failure_set(&call->failure, EXM_E_NO_LENS, "%s: %s", file->file,
+                                           known->error_message);
+                if (!call->wants_parsed)
                         continue;
                 return failure_set(&call->failure, EXM_E_PARSE_FAILED, "%s:%u:%u: %s", file->file,
                                    known->error_line, known->error_column, known->error_message);
@@ -115,7 +120,7 @@ static void on_loaded(int r, Failure *f, const ViewResult *result, void *userdat
 
         if (!call->dead) {
                 if (r == 0)
-                        r = call->wants_parsed ? check_parsed(call) : 0;
+                        r = check_parsed(call);
                 if (r == 0)
                         call->next(call);
                 else

@@ -259,6 +259,8 @@ int stage_edits(Call *call, const Edit *edits, size_t n_edits, bool numbered,
         Stage *stage;
         int r;
 
+        /* "text", "rm" and the like mend a file that cannot be parsed. */
+        call->wants_parsed = false;
         stage = calloc(1, sizeof(*stage));
         if (!stage)
                 return -ENOMEM;

@@ -109,15 +109,3 @@ Operation *operation_free(Operation *op);
 DEFINE_CLEANUP(Operation *, operation_free);
 /* Forgets what it has gathered from a worker that is gone. */
 void operation_reset(Operation *op);
-
-/* view-reply.c: all of it judges hostile input. Returns: 0; -ENOMEM; -EBADMSG for what cannot be
- * right; EXM_E_LIMIT_EXCEEDED. Strings in results point into the message. */
-int view_node_of(const char *file, char **ret);
-int reply_read_load(sd_bus_message *m, ViewFile *file);
-int reply_read_value(sd_bus_message *m, bool *ret_has, const char **ret_value, Failure *f);
-int reply_read_paths(View *view, sd_bus_message *m, ViewNode **ret, size_t *ret_n, Failure *f);
-int reply_read_nodes(View *view, sd_bus_message *m, const Operation *op, ViewNode **ret,
-                     size_t *ret_n, uint32_t *ret_total, Failure *f);
-int reply_read_counts(sd_bus_message *m, size_t n_edits, const uint32_t **ret);
-int reply_read_changed(View *view, sd_bus_message *m, char ***ret);
-int reply_read_text(sd_bus_message *m, bool *ret_exists, const void **ret_text, size_t *ret_size);

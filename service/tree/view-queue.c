@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tree/view-private.h"
+#include "tree/view-reply.h"
 #include "util/strv.h"
 
 static void view_schedule(View *view)

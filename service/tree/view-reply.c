@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tree/view-private.h"
+#include "tree/view-reply.h"
 #include "util/strv.h"
 
 #define WORD_MAX    64U

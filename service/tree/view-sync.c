@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tree/view-private.h"
+#include "tree/view-reply.h"
 #include "util/strv.h"
 
 /* A batch must be done within worker_wall_sec, as the single calls were that it repeats. */
@@ -71,6 +72,21 @@ static void slot_forget_content(FileSlot *slot)
         }
 }
 
+/* A lens that is not there costs its own files, not the view. */
+static int slot_set_no_lens(FileSlot *slot, const Failure *f)
+{
+        ViewFile *file = &slot->file;
+
+        file_forget_error(file);
+        file->error_kind = strdup(VIEW_NO_LENS);
+        file->error_message = strdup(f->message ?: "there is no such lens");
+        if (!file->error_kind || !file->error_message)
+                return -ENOMEM;
+        file->loaded = false;
+        slot->synced = true;
+        return 0;
+}
+
 static void on_load_reply(int r, Failure *f, sd_bus_message *reply, void *userdata)
 {
         View *view = userdata;
@@ -88,7 +104,10 @@ static void on_load_reply(int r, Failure *f, sd_bus_message *reply, void *userda
                 slot->file.loaded = slot->synced && !slot->file.error_kind;
                 if (r == 0 && view->forget_content)
                         slot_forget_content(slot);
-        } else if (r == EXM_E_NO_LENS && slot) {
+        } else if (r == EXM_E_NO_LENS && current && worker_is_alive(view->worker)) {
+                r = slot_set_no_lens(slot, f);
+        } else if (r > 0 && slot) {
+                /* No such lens, or the file that brought the process down. */
                 failure_prefix(f, "%s: ", slot->file.image->path);
         }
 

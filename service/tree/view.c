@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "tree/view-private.h"
+#include "tree/view-reply.h"
 #include "util/strv.h"
 
 void edits_free(Edit *edits, size_t n)

@@ -23,7 +23,7 @@
 #include "util/failure.h"
 
 typedef struct View View;
-
+#define VIEW_NO_LENS "no_lens" /* ViewFile.error_kind: its lens is not there */
 typedef struct ViewFile {
         FileImage *image; /* reference owned by the view; a missing file can be made by edits */
         char *lens;       /* "Hosts.lns" */

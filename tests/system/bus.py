@@ -140,6 +140,11 @@ def _unpack(reply):
     return values[0] if len(values) == 1 else tuple(values) if values else None
 
 
+def _type_of(value):
+    """For options that the method does not know."""
+    return {bool: "b", int: "u"}.get(type(value), "s")
+
+
 class Interface:
     def __init__(self, client, path, short):
         self._client, self._path, self._methods = client, path, CONTRACT[short]
@@ -150,7 +155,7 @@ class Interface:
         def call(*args, interactive=False, timeout=60, **options):
             args = list(args)
             if method.ins and method.ins[-1][1] == "a{sv}" and len(args) < len(method.ins):
-                args.append({key: GLib.Variant(method.options.get(key, "s"), value)
+                args.append({key: GLib.Variant(method.options.get(key, _type_of(value)), value)
                              for key, value in options.items()})
             return self._client.call(self._path, method.interface, name,
                                      GLib.Variant(method.signature, tuple(args)), interactive, timeout)

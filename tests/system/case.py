@@ -115,8 +115,7 @@ class Case:
             link.symlink_to(path)
         daemon.run("systemctl", "daemon-reload")
         self._undo.append(lambda: daemon.run("systemctl", "daemon-reload", check=False))
-        self._undo.append(lambda: daemon.run("systemctl", "kill", "--signal=KILL", name, check=False))
-        self._undo.append(lambda: daemon.run("systemctl", "reset-failed", name, check=False))
+        self._undo.append(lambda: daemon.end_unit(name))
         return path
 
     def configure(self, text):

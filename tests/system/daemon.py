@@ -31,6 +31,13 @@ def stop():
     run("systemctl", "stop", SERVICE)
 
 
+def end_unit(name):
+    """At once, and as if it had never run."""
+    run("systemctl", "kill", "--signal=KILL", name, check=False)
+    subprocess.run(["systemctl", "stop", name], check=False, capture_output=True)
+    run("systemctl", "reset-failed", name, check=False)
+
+
 def unique_name(root):
     return root.bus("GetNameOwner", GLib.Variant("(s)", (NAME,)))
 
@@ -97,13 +104,13 @@ def descriptors(process):
 
 
 def memory(process):
-    """Proportional and private bytes."""
+    """Proportional bytes, and those that it alone has written to."""
     proportional = private = 0
     for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             proportional = int(line.split()[1]) * 1024
-        elif line.startswith("Private_"):
-            private += int(line.split()[1]) * 1024
+        elif line.startswith("Private_Dirty:"):
+            private = int(line.split()[1]) * 1024
     return proportional, private
 
 
@@ -116,15 +123,17 @@ class Journal:
         out = run("journalctl", "--quiet", "--lines=1", "--output=json")
         self.cursor = json.loads(out)["__CURSOR"] if out.strip() else None
 
-    def entries(self, *matches):
+    def entries(self, **fields):
+        """Those with these fields. (journalctl's own matches miss entries when there is a cursor.)"""
         subprocess.run(["journalctl", "--sync"], check=False, capture_output=True)
         since = [f"--after-cursor={self.cursor}"] if self.cursor else []
-        out = run("journalctl", "--quiet", "--output=json", "--all", *since, *matches)
-        return [json.loads(line) for line in out.splitlines()]
+        out = run("journalctl", "--quiet", "--output=json", "--all", *since)
+        found = [json.loads(line) for line in out.splitlines()]
+        return [e for e in found if all(str(e.get(key)) == value for key, value in fields.items())]
 
     def audit(self, **fields):
         """The audit records with these fields (uid=…, method=…)."""
-        records = self.entries(f"MESSAGE_ID={AUDIT}")
+        records = self.entries(MESSAGE_ID=AUDIT)
         wanted = {f"EXMACHINA_{key.upper()}": str(value) for key, value in fields.items()}
         return [r for r in records if all(r.get(key) == value for key, value in wanted.items())]
 
@@ -134,7 +143,7 @@ class Journal:
     def polkit_questions(self):
         """(user, action and details) of each question that our rules have logged."""
         marker = "asked "
-        return [str(e["MESSAGE"]).partition(marker)[2] for e in self.entries("_COMM=polkitd")
+        return [str(e["MESSAGE"]).partition(marker)[2] for e in self.entries(_COMM="polkitd")
                 if marker in str(e.get("MESSAGE"))]
 
 
@@ -157,16 +166,19 @@ def fingerprint(path):
 _OUTSIDE = ("/etc/polkit-1/rules.d", "/etc/.pwd.lock")
 
 
-def etc_state():
-    """path → fingerprint of everything in /etc."""
-    state = {}
+def etc_state(known=None):
+    """path → (stamp, fingerprint) of everything in /etc. Whatever bears its old stamp is not read again."""
+    state, known = {}, known or {}
     for folder, folders, files in os.walk("/etc"):
         for name in folders + files:
             path = os.path.join(folder, name)
             if path.startswith(_OUTSIDE):
                 continue
             try:
-                state[path] = fingerprint(path)
+                info = os.lstat(path)
+                stamp = info.st_ino, info.st_ctime_ns, info.st_mtime_ns, info.st_size
+                old = known.get(path)
+                state[path] = old if old and old[0] == stamp else (stamp, fingerprint(path))
             except FileNotFoundError:
                 pass
     return state
@@ -176,5 +188,5 @@ def difference(before, after):
     changes = [f"{path} is new" for path in after.keys() - before.keys()]
     changes += [f"{path} is gone" for path in before.keys() - after.keys()]
     changes += [f"{path} is changed" for path in before.keys() & after.keys()
-                if before[path] != after[path]]
+                if before[path][1] != after[path][1]]
     return sorted(changes)

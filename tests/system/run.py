@@ -62,17 +62,20 @@ def why(error):
     return " ".join(text.split())[:600] + place
 
 
-def crashes(journal):
-    """How the service has ended since then, if not well."""
+SANITIZERS = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "UndefinedBehaviorSanitizer")
+
+
+def bad_news(journal, may_end):
+    """What the journal says about a bad end of the service, and what the sanitisers have found."""
     daemon.run("systemctl", "reset-failed", daemon.SERVICE, check=False)
-    return [str(entry["MESSAGE"]) for entry in journal.entries(f"UNIT={daemon.SERVICE}", "_PID=1")
-            if "Main process exited" in str(entry.get("MESSAGE"))]
-
-
-def sanitizer_reports(journal):
-    marks = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "UndefinedBehaviorSanitizer")
-    return [f"sanitizer: {entry['MESSAGE']}" for entry in journal.entries()
-            if any(mark in str(entry.get("MESSAGE")) for mark in marks)][:3]
+    news = []
+    for entry in journal.entries():
+        text = str(entry.get("MESSAGE"))
+        if entry.get("UNIT") == daemon.SERVICE and "Main process exited" in text and not may_end:
+            news.append(text)
+        if any(mark in text for mark in SANITIZERS):
+            news.append(f"sanitizer: {text}")
+    return news[:4]
 
 
 def run_one(shared, function, etc):
@@ -84,15 +87,13 @@ def run_one(shared, function, etc):
     except Exception as error:
         problems.append(why(error))
     problems += case.finish()
-    after = daemon.etc_state()
+    after = daemon.etc_state(etc)
     changes = daemon.difference(etc, after)
     if changes:
         problems.append("left in /etc: " + ", ".join(changes[:5]))
-        etc.clear()
-        etc.update(after)
-    if not getattr(function, "ends_service", False):
-        problems += crashes(case.journal)
-    problems += sanitizer_reports(case.journal)
+    etc.clear()
+    etc.update(after)
+    problems += bad_news(case.journal, getattr(function, "ends_service", False))
     return "; ".join(problems) or None
 
 

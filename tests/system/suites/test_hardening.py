@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the service and its workers are, seen from outside: identity, rights, files, environment."""
-import json
 import os
 import re
 import subprocess
@@ -105,6 +104,9 @@ def test_workers_end_with_the_service(t):
     t.client().Config.GetValue("/files/etc/hosts/1/ipaddr")
 
 
+test_workers_end_with_the_service.ends_service = True
+
+
 def test_broker_privileges(t):
     """Root, but with no more capabilities than it uses, no new ones, and a filter on system calls."""
     t.client().ping()
@@ -146,7 +148,7 @@ def test_log_at_start_and_end_is_clean(t):
     journal = daemon.Journal()
     t.client().Config.GetValue("/files/etc/hosts/1/ipaddr")
     daemon.stop()
-    bad = [entry["MESSAGE"] for entry in journal.entries("_SYSTEMD_UNIT=exmachina.service")
+    bad = [entry["MESSAGE"] for entry in journal.entries(_SYSTEMD_UNIT="exmachina.service")
            if int(entry.get("PRIORITY", 6)) <= 4]
     equal(bad, [])
 
@@ -166,6 +168,9 @@ def test_idle_exit(t):
     transaction.Rollback()
 
 
+test_idle_exit.slow = True
+
+
 def test_no_call_is_lost_when_it_goes_idle(t):
     """Calls that arrive while it is leaving are answered, by it or by the next one."""
     t.configure("[Limits]\nIdleExitSec=1\n")
@@ -173,6 +178,9 @@ def test_no_call_is_lost_when_it_goes_idle(t):
     for i in range(6):
         time.sleep(0.95 + i * 0.02)
         equal(client.Config.GetValue("/files/etc/hosts/1/ipaddr")[0], True)
+
+
+test_no_call_is_lost_when_it_goes_idle.slow = True
 
 
 def test_wrong_settings_end_the_start(t):
@@ -189,6 +197,9 @@ def test_wrong_settings_end_the_start(t):
         daemon.run("systemctl", "reset-failed", daemon.SERVICE, check=False)
     daemon.CONFIGURATION.unlink()
     daemon.restart()
+
+
+test_wrong_settings_end_the_start.ends_service = True
 
 
 def test_resident_memory(t):
@@ -214,8 +225,6 @@ def test_busctl_sees_argument_names(t):
     out = daemon.run("busctl", "introspect", "--xml-interface", "org.exmachina1", "/org/exmachina1")
     for name in ('name="GetValue"', 'name="has_value"', 'name="expression"', 'name="active_state"'):
         assert name in out, f"{name} is not shown"
-    rows = json.loads(daemon.run("busctl", "--json=short", "introspect", "org.exmachina1", "/org/exmachina1"))
-    assert len(rows) > 20
 
 
 def test_diff_child_is_sandboxed(t):
@@ -230,6 +239,7 @@ def test_diff_child_is_sandboxed(t):
     with PingWatch() as watch:
         future = transaction.later("Diff")
         while not future.done():
+            time.sleep(0.005)
             for child in daemon.children(daemon.pid(t.root)):
                 program = daemon.program(child)
                 if program in ("diff", "exmachina-diff"):

@@ -45,22 +45,23 @@ def test_match(t):
 def test_read_in_document_order_and_by_pages(t):
     t.file("/etc/hosts", HOSTS)
     alice = t.client()
-    nodes, total, versions = alice.Config.Read("/files/etc/hosts//*", 0, 0)
+    nodes, total, versions = alice.Config.Read("/files/etc/hosts/descendant::*", 0, 0)
     wanted = [("#comment[1]", True, "The addresses of this machine"), ("1", False, ""),
               ("1/ipaddr", True, "127.0.0.1"), ("1/canonical", True, "localhost"),
               ("#comment[2]", True, "others"), ("2", False, ""), ("2/ipaddr", True, "192.0.2.7"),
               ("2/canonical", True, "files.example"), ("2/alias", True, "files"),
               ("2/#comment", True, "the file server")]
-    equal(nodes, [("/files/etc/hosts/" + path, has_value, value) for path, has_value, value in wanted])
+    for got, (path, has_value, value) in zip(nodes, wanted):
+        equal(got, ("/files/etc/hosts/" + path, has_value, value))
     equal(total, len(wanted))
     equal(list(versions), ["/etc/hosts"])
     pages = []
     for offset in range(0, total, 3):
-        page, count, _ = alice.Config.Read("/files/etc/hosts//*", offset, 3)
+        page, count, _ = alice.Config.Read("/files/etc/hosts/descendant::*", offset, 3)
         equal(count, total)
         pages += page
     equal(pages, nodes)
-    equal(alice.Config.Read("/files/etc/hosts//*", 100, 5)[0], [])
+    equal(alice.Config.Read("/files/etc/hosts/descendant::*", 100, 5)[0], [])
 
 
 def test_read_file_is_exact(t):
@@ -110,7 +111,7 @@ def test_list_files(t):
 
 
 def test_errors(t):
-    t.file("/etc/hosts", HOSTS + "this is no address line at all !\n")
+    t.file("/etc/hosts", HOSTS + "alone\n")
     alice = t.client()
     errors = alice.Config.Errors("/files/etc/hosts")
     equal([(e["file"], e["kind"], e["lens"]) for e in errors],
@@ -137,7 +138,7 @@ def test_expressions_that_are_refused(t):
                 answer = call()
             except Exception as refusal:
                 assert getattr(refusal, "short", "") in ("InvalidPath", "NoMatch", "LimitExceeded",
-                                                         "NoLens", "AccessDenied"), \
+                                                         "NoLens", "AccessDenied", "ManyMatches"), \
                     f"{expression[:40]!r}: {refusal}"
             else:
                 has_not(str(answer), "/augeas", "lens")
@@ -229,6 +230,9 @@ def test_t45_a_reply_of_40_mib_is_refused_not_sent(t):
     with expect("LimitExceeded"):
         alice.Config.ReadFile(FILE)
     equal((daemon.pid(t.root), daemon.unique_name(t.root)), before)
+
+
+test_t45_a_reply_of_40_mib_is_refused_not_sent.slow = True
 
 
 # ---------------------------------------------------------------- secrets
@@ -385,7 +389,7 @@ def test_t21_paths_that_go_astray(t):
              "/var/lib/exmachina/x", "/usr/lib/sysctl.d/50-default.conf", "/tmp/hosts", "/run/hosts",
              "/boot/grub/grub.cfg", "/etc/hosts/1/ipaddr", "/etc/mtab/../hosts", "C:\\hosts", "/etc\\hosts",
              "/etc/hosts;id", "/etc/`id`", "/etc/$(id)", "/etc/hosts\t", "/etc/..", "/etc/...",
-             "/etc/hosts/.", "./etc/hosts", "/./etc/hosts", "/etc/ssh/../hosts", "/var/../etc/hosts"]
+             "/etc/hosts/.", "/etc/\u202ehosts", "/etc/\ufffd", "./etc/hosts", "/./etc/hosts", "/etc/ssh/../hosts", "/var/../etc/hosts"]
     assert len(names) >= 60, len(names)
     wrong = []
     for name in names:
@@ -482,7 +486,7 @@ def test_reads_do_not_block_each_other(t):
         for _ in range(3):
             alice.Config.Match(TREE + "/*[. = '19999']")
             os.utime(FILE)
-    watch.check()
+    watch.check(at_least=3)
 
 
 def test_hash_of_version_is_not_of_content_alone(t):

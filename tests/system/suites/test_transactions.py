@@ -109,7 +109,7 @@ def test_verb_defvar_defnode_live_with_the_transaction(t):
 def test_verb_text(t):
     equal(committed(t, ("text", ["/etc/hosts", "192.0.2.3 x\n"])), "192.0.2.3 x\n")
     with expect("ParseFailed"):
-        t.client().Config.Apply([("text", ["/etc/hosts", "what is this !\n"])])
+        t.client().Config.Apply([("text", ["/etc/hosts", "alone\n"])])
     equal(Path("/etc/hosts").read_text(), "192.0.2.3 x\n")
 
 
@@ -262,8 +262,10 @@ def test_t29_the_loader_cannot_be_steered(t):
             transaction.SetValue(path, "x")
         with expect("InvalidEdit", "InvalidPath", "NoLens", "NoMatch"):
             transaction.Edit([("mv", [HOSTS_TREE + "/1", path])])
-        with expect("InvalidEdit", "InvalidPath", "NoLens"):
-            transaction.Remove(path + "//*")
+        try:
+            equal(transaction.Remove(path + "//*"), 0, f"nodes removed from {path}")
+        except Refusal as refusal:
+            assert refusal.short in ("InvalidEdit", "InvalidPath", "NoLens"), refusal
     equal(transaction.GetValue(HOSTS_TREE + "/1/ipaddr"), (True, "127.0.0.1"))
 
 
@@ -396,7 +398,7 @@ def test_a_lens_of_the_callers_choice(t):
         with expect("NoLens", "InvalidArgs"):
             alice.begin(files=[("/etc/exm-other.conf", lens)]).GetValue("/files/etc/exm-other.conf/a")
     for file in ("/tmp/x", "/var/lib/dpkg/status", "relative", "/etc/exmachina/exmachina.conf"):
-        with expect("Refused", "InvalidArgs", "AccessDenied", "NoLens"):
+        with expect("Refused", "InvalidArgs", "InvalidPath", "AccessDenied", "NoLens"):
             alice.begin(files=[(file, "Sysctl.lns")]).Match("/files" + file + "/*")
 
 

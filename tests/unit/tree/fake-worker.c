@@ -48,6 +48,16 @@ static int act_cpu(sd_bus_message *m)
         return 0;
 }
 
+/* One of the files brings it down. */
+static int act_deadly_file(sd_bus_message *m)
+{
+        const char *file;
+
+        if (sd_bus_message_read_basic(m, 's', &file) >= 0 && strcmp(file, "/etc/deadly") == 0)
+                raise(SIGSEGV);
+        return sd_bus_reply_method_return(m, "bssuu", 1, "", "", 0, 0);
+}
+
 static int act_garbage(sd_bus_message *m)
 {
         static const char garbage[] =
@@ -255,6 +265,7 @@ static const Misdeed misdeeds[] = {
         { "absent-text", "Render", act_absent_text },
         { "big-text", "Render", act_big_text },
         { "kind", "Load", act_kind },
+        { "deadly-file", "Load", act_deadly_file },
         { "lens-name", "Index", act_lens_name },
         { "no-index", "Index", act_signature },
 };

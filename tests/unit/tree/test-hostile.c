@@ -284,6 +284,31 @@ static void test_free_in_callback(void **state)
         free_in_callback("signature");
 }
 
+/* A file that brings the process down is named, and harms neither other views nor this one for
+ * good. */
+static void test_deadly_file(void **state)
+{
+        _cleanup_outcome_ Outcome o = {}, beside = {};
+        View *other;
+        Bench b;
+
+        bench_open_fake(&b, "deadly-file");
+        assert_int_equal(view_new(&other, b.tree), 0);
+        bench_put(&b, "/etc/hosts", HOSTS, "Hosts.lns");
+        bench_put(&b, "/etc/deadly", HOSTS, "Hosts.lns");
+        assert_int_equal(view_load(b.view, outcome_take, &o), 0);
+        assert_int_equal(view_get_value(other, "/files/x", outcome_take, &beside), 0);
+        assert_int_equal(bench_wait(&b, &beside), 0);
+        assert_int_equal(bench_wait(&b, &o), EXM_E_WORKER_FAILED);
+        assert_memory_equal(o.f.message, "/etc/deadly: ", strlen("/etc/deadly: "));
+        assert_true(view_is_alive(other));
+
+        view_remove(b.view, "/etc/deadly");
+        assert_int_equal(ask_value(&b, &o), 0);
+        view_free(other);
+        bench_close(&b);
+}
+
 static void test_process_limit(void **state)
 {
         _cleanup_outcome_ Outcome o = {}, second = {};
@@ -371,6 +396,7 @@ int main(void)
                 cmocka_unit_test(test_read_is_repeated_once),
                 cmocka_unit_test(test_free_while_asking),
                 cmocka_unit_test(test_free_in_callback),
+                cmocka_unit_test(test_deadly_file),
                 cmocka_unit_test(test_process_limit),
                 cmocka_unit_test(test_churn),
                 cmocka_unit_test(test_index_answers),
