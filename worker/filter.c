@@ -84,6 +84,11 @@ static const int calls_exec[] = {
         SCMP_SYS(uname),
 };
 
+static const int calls_children[] = {
+        SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(vfork),
+        SCMP_SYS(wait4), SCMP_SYS(pipe),   SCMP_SYS(pipe2),
+};
+
 static int allow_calls(scmp_filter_ctx filter, const int *calls, size_t n_calls)
 {
         int r = 0;
@@ -132,7 +137,7 @@ static int answer_questions(scmp_filter_ctx filter)
         return r;
 }
 
-static int filter_fill(scmp_filter_ctx filter, bool allow_exec)
+static int filter_fill(scmp_filter_ctx filter, FilterKind kind)
 {
         int r;
 
@@ -143,14 +148,16 @@ static int filter_fill(scmp_filter_ctx filter, bool allow_exec)
                 r = allow_reading(filter);
         if (r == 0)
                 r = answer_questions(filter);
-        if (r == 0 && allow_exec)
+        if (r == 0 && kind != FILTER_WORKER)
                 r = allow_calls(filter, calls_exec, ELEMENTSOF(calls_exec));
-        if (r == 0 && !allow_exec)
+        if (r == 0 && kind == FILTER_CHILDREN)
+                r = allow_calls(filter, calls_children, ELEMENTSOF(calls_children));
+        if (r == 0 && kind == FILTER_WORKER)
                 r = allow_data_memory(filter);
         return r;
 }
 
-int filter_install(bool allow_exec)
+int filter_install(FilterKind kind)
 {
         scmp_filter_ctx filter;
         int r;
@@ -158,7 +165,7 @@ int filter_install(bool allow_exec)
         filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
         if (!filter)
                 return -ENOMEM;
-        r = filter_fill(filter, allow_exec);
+        r = filter_fill(filter, kind);
         if (r == 0)
                 r = seccomp_load(filter);
         seccomp_release(filter);

@@ -4,9 +4,12 @@
  */
 #pragma once
 
-#include <stdbool.h>
+typedef enum FilterKind {
+        FILTER_WORKER,
+        FILTER_EXEC,     /* also what another program needs to start and to be loaded */
+        FILTER_CHILDREN, /* and to run programs itself: diff3(1) runs diff(1) */
+} FilterKind;
 
 /* Any call that is not on the list ends the process (SIGSYS), and the kernel's audit log names it.
- * `allow_exec`: also what another program needs to start and to be loaded.
  * Returns: 0 or -errno. */
-int filter_install(bool allow_exec);
+int filter_install(FilterKind kind);

@@ -23,6 +23,7 @@
 
 #define STACK_BYTES (64ULL * 1024 * 1024)
 #define OPEN_FILES  16
+#define PROCESSES   4096
 
 /* AddressSanitizer reserves terabytes of addresses, which is not what that limit is about. */
 #ifdef __SANITIZE_ADDRESS__
@@ -140,13 +141,14 @@ static int forbid_more(const Sandbox *sandbox)
 
         /* Not before the change of user: the kernel would remember that it was over the limit, and
          * refuse exec. */
-        if (set_limit(RLIMIT_NPROC, 0) < 0)
+        /* The processes of a user count together, so a program that runs others needs room. */
+        if (set_limit(RLIMIT_NPROC, sandbox->filter == FILTER_CHILDREN ? PROCESSES : 0) < 0)
                 return step_failed("limit of processes");
         if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
                 return step_failed("dumpable");
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return step_failed("no new privileges");
-        r = filter_install(sandbox->allow_exec);
+        r = filter_install(sandbox->filter);
         if (r < 0) {
                 errno = -r;
                 return step_failed("system call filter");

@@ -9,7 +9,7 @@
  *
  * exmachina-diff: the same without chroot, and exec of diff(1) is let through: it shows two sealed
  * memfds (descriptors 3 and 4) to `diff -u` and writes to descriptor 1, which is a pipe.
- * Its arguments: UID GID CPU-SECONDS MEMORY-BYTES LABEL-OLD LABEL-NEW
+ * Its arguments: UID GID CPU-SECONDS MEMORY-BYTES LABEL-OLD LABEL-NEW [LABEL-MERGED]
  *
  * Every step is checked; one that fails ends the program with exit status 125 and a line on stderr.
  * Started as a non-root user (unit tests) the steps that need root are left out, only if UID and
@@ -21,13 +21,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "worker/filter.h"
+
 typedef struct Sandbox {
         const char *root; /* chroot here; NULL: none */
         uid_t uid;
         gid_t gid;
         uint64_t cpu_seconds;
         uint64_t memory_bytes;
-        bool allow_exec;
+        FilterKind filter;
 } Sandbox;
 
 /* Returns: 0, or -errno with a line on stderr naming the step. */

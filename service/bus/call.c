@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bus/gate.h"
+#include "bus/restore.h"
 #include "bus/transaction.h"
 #include "util/log.h"
 #include "util/strv.h"
@@ -52,6 +53,9 @@ Call *call_unref(Call *call)
         call_set_state(call, NULL, NULL);
         write_right_done(&call->right);
         strv_free(call->public_files);
+        restored_done(&call->restored);
+        if (call->plan)
+                call->plan_free(call->plan);
         if (call->history)
                 call->history_free(call->history);
         auth_check_free(call->check);

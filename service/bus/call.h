@@ -16,9 +16,17 @@
 #include "bus/method.h"
 #include "bus/peer.h"
 #include "bus/reach.h"
+#include "bus/show.h"
 #include "bus/write-right.h"
 #include "files/diff.h"
 #include "util/failure.h"
+
+/* What a change to be taken back amounts to now (restore.h). */
+typedef struct Restored {
+        Shown *items; /* `path` is the step's, in its order */
+        char **names; /* what is acted on */
+        size_t n_items;
+} Restored;
 
 struct Call {
         LIST_ENTRY(Call) entry;
@@ -53,6 +61,9 @@ struct Call {
         bool repeated;     /* on a fresh worker, after the loss of one */
         bool wants_parsed; /* a named file that cannot be parsed ends the call */
         WriteRight right;
+        Restored restored; /* of Revert and RevertDiff, with the plan in restore.c */
+        void *plan;
+        void (*plan_free)(void *plan);
         void *history; /* history.c's, about a change */
         void (*history_free)(void *history);
         char **public_files; /* of a commit, to be told to everybody */

@@ -172,7 +172,8 @@ static void watch_unfinished(Deadlines *d, Failure *f)
         for (size_t i = 0; i < n; i++) {
                 _cleanup_record_ ChangeRecord record = { 0 };
 
-                if (journal_load(d->manager->journal, ids[i], /* content= */ false, &record, f) == 0 &&
+                if (journal_load(d->manager->journal, ids[i], /* content= */ false, &record, f) ==
+                            0 &&
                     record.state == CHANGE_PENDING)
                         deadlines_watch(d, record.id, record.deadline);
         }
@@ -190,7 +191,8 @@ int deadlines_new(Deadlines **ret, Manager *m)
                 return -ENOMEM;
         d->manager = m;
         LIST_INIT(&d->pending);
-        r = sd_event_add_time(m->event, &d->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_deadline, d);
+        r = sd_event_add_time(m->event, &d->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_deadline,
+                              d);
         if (r < 0) {
                 deadlines_free(d);
                 return r;

@@ -2,10 +2,10 @@
 /*
  * deadlines.h - pending changes, and taking back those that nobody has confirmed in time.
  *
- * The journal holds the deadlines; this only wakes up for them: a timer of the event loop, and, since
- * the service may be stopped meanwhile, a transient timer of systemd that starts it again (what is due
- * is then taken back before anything is served, commit/recover.h). A service that was killed is started
- * again at once by its unit; a reboot is exmachina-recover.service's.
+ * The journal holds the deadlines; this only wakes up for them: a timer of the event loop, and,
+ * since the service may be stopped meanwhile, a transient timer of systemd that starts it again
+ * (what is due is then taken back before anything is served, commit/recover.h). A service that was
+ * killed is started again at once by its unit; a reboot is exmachina-recover.service's.
  */
 #pragma once
 

@@ -17,7 +17,7 @@ typedef struct History {
         const Roots *roots;
         uint64_t id, max_bytes;
         ChangeRecord record;
-        bool loaded, sees_all;
+        bool sees_all;
         FileImage **images; /* one a step; NULL: it cannot be looked at */
         size_t next_step;
         bool asked_plain; /* read-config of next_step is granted */
@@ -153,7 +153,8 @@ static void authorise_list(Call *call)
                 .uid = call->uid,
                 .action = "org.exmachina1.read-history",
                 .method = method,
-                .interactive = sd_bus_message_get_allow_interactive_authorization(call->message) > 0,
+                .interactive =
+                        sd_bus_message_get_allow_interactive_authorization(call->message) > 0,
         };
         int r;
 
@@ -180,7 +181,6 @@ static void on_record(void *userdata)
 
         if (!call->dead) {
                 if (h->r == 0) {
-                        h->loaded = true;
                         call->change = h->record.id;
                         authorise(call);
                 } else {
@@ -233,7 +233,7 @@ void history_start(Call *call, void (*next)(Call *call))
 
 /* --- reading the files of a change --- */
 
-static bool node_is_public(const Node *node)
+bool history_is_public(const Node *node)
 {
         return node->kind != NODE_FILE ||
                ((node->metadata.mode & S_IROTH) && !metadata_has_acl(&node->metadata));
@@ -310,17 +310,31 @@ static void ask_to_read(Call *call)
                 return;
         }
         step = &h->record.steps[h->next_step];
-        secret = !h->images[h->next_step] ||
-                 h->images[h->next_step]->class == FILE_CLASS_SECRET ||
-                 !node_is_public(&step->before) || !node_is_public(&step->after);
+        secret = !h->images[h->next_step] || h->images[h->next_step]->class == FILE_CLASS_SECRET ||
+                 !history_is_public(&step->before) || !history_is_public(&step->after);
         if (h->asked_plain && !secret) {
                 on_read_granted(call);
                 return;
         }
-        action = h->asked_plain ? "org.exmachina1.read-secret-config"
-                                : "org.exmachina1.read-config";
+        action =
+                h->asked_plain ? "org.exmachina1.read-secret-config" : "org.exmachina1.read-config";
         call_authorise(call, &(AuthQuestion){ .action = action, .file = step->name },
                        on_read_granted);
+}
+
+static int make_images(History *h, void (*next)(Call *call))
+{
+        h->next = next;
+        h->images = calloc(h->record.n_steps + 1, sizeof(*h->images));
+        return h->images ? 0 : -ENOMEM;
+}
+
+void history_load_content(Call *call, void (*next)(Call *call))
+{
+        if (make_images(history_of(call), next) < 0)
+                call_fail(call, -ENOMEM);
+        else
+                run_task(call, load_content_work, on_content);
 }
 
 static void probe_work(void *userdata)
@@ -347,13 +361,8 @@ static void on_probed(void *userdata)
 
 void history_read_files(Call *call, void (*next)(Call *call))
 {
-        History *h = history_of(call);
-
-        h->next = next;
-        h->images = calloc(h->record.n_steps + 1, sizeof(*h->images));
-        if (!h->images) {
+        if (make_images(history_of(call), next) < 0)
                 call_fail(call, -ENOMEM);
-                return;
-        }
-        run_task(call, probe_work, on_probed);
+        else
+                run_task(call, probe_work, on_probed);
 }

@@ -24,8 +24,9 @@ typedef enum Needs {
         NEEDS_READ,   /* read-config, and read-secret-config for each file that is not public */
         NEEDS_WRITE,  /* the same here; run asks for each changed file (write.h) */
         NEEDS_OWN_OR_HISTORY, /* nothing more for one's own change, else read-history */
-        NEEDS_OWN_OR_WRITE,   /* nothing more for one's own, else the right to write each of its files */
-        NEEDS_ACTION,         /* Method.action */
+        NEEDS_OWN_OR_WRITE, /* nothing more for one's own, else the right to write each of its files
+                             */
+        NEEDS_ACTION,       /* Method.action */
 } Needs;
 
 /* What the call is about: which files have to be loaded, what polkit is told. */

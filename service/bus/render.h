@@ -11,7 +11,7 @@
 typedef struct Rendered {
         FileChange *changes;
         size_t n_changes;
-        const char *only;      /* only this file is shown */
+        const char *only; /* only this file is shown */
         bool versions;
         void (*done)(Call *call);
 } Rendered;

@@ -30,8 +30,8 @@ int write_right_add(Call *call, const char *file, bool plainly)
         if (!grown)
                 return -ENOMEM;
         right->actions = grown;
-        right->actions[right->n_files] = ordinary ? "org.exmachina1.write-config"
-                                                  : "org.exmachina1.write-sensitive-config";
+        right->actions[right->n_files] =
+                ordinary ? "org.exmachina1.write-config" : "org.exmachina1.write-sensitive-config";
         r = strv_extend(&right->files, file);
         if (r == 0)
                 right->n_files++;
@@ -111,8 +111,8 @@ static void ask_next(Call *call)
                 question.action = right->actions[right->next];
                 question.file = right->files[right->next];
                 r = !method ? -ENOMEM
-                            : authoriser_ask(call->manager->authoriser, &question, on_verdict,
-                                             call, &call->check);
+                            : authoriser_ask(call->manager->authoriser, &question, on_verdict, call,
+                                             &call->check);
                 if (r < 0)
                         call_fail(call, r);
                 return;

@@ -2,8 +2,8 @@
 /*
  * write-right.h - may the caller write these files?
  *
- * polkit is asked for each file on its own, without a dialog: a plain no for any ends the call. What is
- * left to a dialog is one question: for the file, or for all of them (commit-several).
+ * polkit is asked for each file on its own, without a dialog: a plain no for any ends the call.
+ * What is left to a dialog is one question: for the file, or for all of them (commit-several).
  */
 #pragma once
 
@@ -13,10 +13,10 @@
 typedef struct Call Call;
 
 typedef struct WriteRight {
-        char **files;           /* names that are to be changed */
-        const char **actions;   /* for each, of static strings */
+        char **files;         /* names that are to be changed */
+        const char **actions; /* for each, of static strings */
         size_t n_files, next;
-        char **challenged;      /* names that polkit wants a dialog for */
+        char **challenged; /* names that polkit wants a dialog for */
         const char *challenged_action;
         void (*granted)(Call *call);
 } WriteRight;

@@ -72,9 +72,9 @@ static bool is_plain(const FileChange *change)
 /* Everybody may read it before and after. */
 static bool is_public(const FileChange *change)
 {
-        mode_t mode = change->set_mode              ? change->mode
+        mode_t mode = change->set_mode             ? change->mode
                       : change->base->stamp.exists ? change->base->mode
-                                                    : change->create_mode;
+                                                   : change->create_mode;
 
         return change->base->class == FILE_CLASS_PUBLIC &&
                (change->kind == FILE_CHANGE_DELETE || change->kind == FILE_CHANGE_LINK ||
@@ -110,8 +110,8 @@ static void on_rendered(Call *call)
 
 /* --- what was expected --- */
 
-/* The files as loaded must have the versions that the caller saw. That they still are on disk as they
- * were loaded is the commit's to check. */
+/* The files as loaded must have the versions that the caller saw. That they still are on disk as
+ * they were loaded is the commit's to check. */
 static int check_expected(Call *call)
 {
         const Option *expect = args_option(&call->args, "expect");

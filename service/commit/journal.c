@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "commit/statement.h"
 #include "util/log.h"
@@ -175,4 +176,17 @@ void journal_unmark(Journal *journal, bool durable)
         journal->marked = false;
         if (unlinkat(db->directory, JOURNAL_UNFINISHED, 0) < 0)
                 log_warning("%s/%s: %s", journal->directory, JOURNAL_UNFINISHED, strerror(errno));
+}
+
+bool journal_has_unfinished(const Journal *journal)
+{
+        _cleanup_free_ char *path = NULL;
+        struct stat st;
+
+        /* In doubt, look: recovery asks the database. */
+        if (asprintf(&path, "%s/%s", journal->directory, JOURNAL_UNFINISHED) < 0) {
+                path = NULL;
+                return true;
+        }
+        return lstat(path, &st) == 0 || errno != ENOENT;
 }

@@ -85,6 +85,9 @@ int journal_load(Journal *journal, uint64_t id, bool content, ChangeRecord *ret,
 int journal_list(Journal *journal, const JournalFilter *filter, ChangeRecord **ret, size_t *ret_n,
                  Failure *f);
 
+/* Returns: true if the marker stands there: cheap, opens nothing. */
+bool journal_has_unfinished(const Journal *journal);
+
 /* The numbers of changes that are prepared or pending, oldest first. If there is none, a marker
  * that was left goes. Returns: 0; EXM_E_REFUSED; -errno. */
 int journal_unfinished(Journal *journal, uint64_t **ret_ids, size_t *ret_n, Failure *f);

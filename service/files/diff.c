@@ -33,8 +33,11 @@ struct Diff {
         int r;
         Failure failure;
         DiffDone done;
+        MergeDone merged; /* instead of `done` */
         void *userdata;
 };
+
+#define MAX_TEXTS 3U
 
 /* Nothing more is waited for. */
 static void finish(Diff *diff, int r)
@@ -67,7 +70,16 @@ static void finish_if_complete(Diff *diff)
                 finish(diff, diff->r);
 }
 
-/* diff(1) exits with 0 or 1 when it could compare. */
+static int overlap(Diff *diff)
+{
+        return failure_set(
+                &diff->failure, EXM_E_CONFLICT,
+                "%s: what was changed since overlaps with what would be restored; nothing "
+                "was changed. Edit the file instead.",
+                diff->file);
+}
+
+/* diff(1) exits with 0 or 1 when it could compare, diff3(1) with 1 when the changes overlap. */
 static void on_exited(int code, int status, void *userdata)
 {
         Diff *diff = userdata;
@@ -75,7 +87,9 @@ static void on_exited(int code, int status, void *userdata)
         if (diff->over)
                 return;
         diff->exited = true;
-        if (code == CLD_EXITED && (status == 0 || status == 1))
+        if (code == CLD_EXITED && status == 1 && diff->merged)
+                diff->r = overlap(diff);
+        else if (code == CLD_EXITED && (status == 0 || status == 1))
                 diff->r = 0;
         else if (code != CLD_EXITED && status == SIGXCPU)
                 diff->r = too_slow(diff);
@@ -143,6 +157,12 @@ static int on_end(sd_event_source *source, void *userdata)
         _cleanup_failure_ Failure failure = { 0 };
         _cleanup_free_ char *text = NULL;
 
+        if (diff->merged) {
+                failure_move(&failure, &diff->failure);
+                diff->child = child_free(diff->child);
+                diff->merged(diff->r, &failure, diff->text, diff->size, diff->userdata);
+                return 0;
+        }
         if (diff->r == 0) {
                 text = utf8_sanitise(diff->text ? diff->text : "", diff->size);
                 if (!text)
@@ -180,8 +200,9 @@ static int text_to_memfd(const void *bytes, size_t size)
         return TAKE_FD(fd);
 }
 
-static int spawn(Diff *diff, sd_event *event, const DiffConfig *config, int output, int old,
-                 int new, bool has_old, bool has_new)
+/* A text that is not there (bytes NULL) is labelled /dev/null. */
+static int spawn(Diff *diff, sd_event *event, const DiffConfig *config, const int *fds,
+                 const DiffText *texts, size_t n_texts)
 {
         const char *program = config->program ? config->program : DIFF_PROGRAM;
         char uid[16], gid[16], cpu[16], memory[32];
@@ -196,40 +217,53 @@ static int spawn(Diff *diff, sd_event *event, const DiffConfig *config, int outp
         snprintf(memory, sizeof(memory), "%llu", DIFF_MEMORY_BYTES);
 
         char nothing[] = "/dev/null", name[] = "exmachina-diff";
-        char *argv[] = {
-                name, uid, gid, cpu, memory, has_old ? label : nothing, has_new ? label : nothing,
-                NULL
-        };
+        char *argv[5 + MAX_TEXTS + 1] = { name, uid, gid, cpu, memory };
 
-        return child_spawn(&diff->child, event, program, argv, (int[]){ output, -1, old, new }, 4,
-                           on_exited, diff);
+        for (size_t i = 0; i < n_texts; i++)
+                argv[5 + i] = texts[i].bytes || diff->merged ? label : nothing;
+        return child_spawn(&diff->child, event, program, argv, fds, 2 + n_texts, on_exited, diff);
 }
 
-static int start_child(Diff *diff, sd_event *event, const DiffConfig *config, const void *old,
-                       size_t old_size, const void *new, size_t new_size)
+static void close_all(const int *fds, size_t n)
 {
-        _cleanup_close_ int old_fd = -1, new_fd = -1, output = -1;
-        int fds[2], r;
+        for (size_t i = 0; i < n; i++)
+                if (fds[i] >= 0)
+                        close(fds[i]);
+}
 
-        old_fd = text_to_memfd(old, old_size);
-        if (old_fd < 0)
-                return old_fd;
-        new_fd = text_to_memfd(new, new_size);
-        if (new_fd < 0)
-                return new_fd;
-        if (pipe2(fds, O_CLOEXEC) < 0)
-                return -errno;
-        diff->pipe = fds[0];
-        output = fds[1];
-        if (fcntl(diff->pipe, F_SETFL, O_NONBLOCK) < 0)
-                return -errno;
+static int add_sources(Diff *diff, sd_event *event, const DiffConfig *config)
+{
+        int r;
 
         r = sd_event_add_io(event, &diff->output, diff->pipe, EPOLLIN, on_output, diff);
         if (r >= 0)
                 r = sd_event_add_time_relative(event, &diff->timer, CLOCK_MONOTONIC,
                                                (uint64_t)config->timeout_sec * 1000000, 0, on_timer,
                                                diff);
-        return r < 0 ? r : spawn(diff, event, config, output, old_fd, new_fd, old, new);
+        return r;
+}
+
+static int start_child(Diff *diff, sd_event *event, const DiffConfig *config, const DiffText *texts,
+                       size_t n_texts)
+{
+        int fds[2 + MAX_TEXTS] = { -1, -1, -1, -1, -1 }, pipes[2], r = 0;
+
+        for (size_t i = 0; r >= 0 && i < n_texts; i++)
+                r = fds[2 + i] = text_to_memfd(texts[i].bytes, texts[i].size);
+        if (r >= 0 && pipe2(pipes, O_CLOEXEC) < 0)
+                r = -errno;
+        if (r >= 0) {
+                diff->pipe = pipes[0];
+                fds[0] = pipes[1];
+                if (fcntl(diff->pipe, F_SETFL, O_NONBLOCK) < 0)
+                        r = -errno;
+        }
+        if (r >= 0)
+                r = add_sources(diff, event, config);
+        if (r >= 0)
+                r = spawn(diff, event, config, fds, texts, n_texts);
+        close_all(fds, ELEMENTSOF(fds));
+        return r;
 }
 
 static bool same_bytes(const void *a, size_t a_size, const void *b, size_t b_size)
@@ -237,9 +271,8 @@ static bool same_bytes(const void *a, size_t a_size, const void *b, size_t b_siz
         return a_size == b_size && (a_size == 0 || memcmp(a, b, a_size) == 0);
 }
 
-int diff_start(Diff **ret, sd_event *event, const DiffConfig *config, const char *file,
-               const void *old, size_t old_size, const void *new, size_t new_size, DiffDone done,
-               void *userdata)
+static int start(Diff **ret, Diff like, sd_event *event, const DiffConfig *config, const char *file,
+                 const DiffText *texts, size_t n_texts, bool needs_child)
 {
         Diff *diff;
         int r;
@@ -247,12 +280,13 @@ int diff_start(Diff **ret, sd_event *event, const DiffConfig *config, const char
         diff = calloc(1, sizeof(*diff));
         if (!diff)
                 return -ENOMEM;
-        *diff = (Diff){ .pipe = -1, .done = done, .userdata = userdata };
+        *diff = like;
+        diff->pipe = -1;
         diff->file = strdup(file);
         r = diff->file ? sd_event_add_defer(event, &diff->end, on_end, diff) : -ENOMEM;
-        if (r >= 0 && !same_bytes(old, old_size, new, new_size)) {
+        if (r >= 0 && needs_child) {
                 sd_event_source_set_enabled(diff->end, SD_EVENT_OFF);
-                r = start_child(diff, event, config, old, old_size, new, new_size);
+                r = start_child(diff, event, config, texts, n_texts);
         }
         if (r < 0) {
                 diff_free(diff);
@@ -260,6 +294,25 @@ int diff_start(Diff **ret, sd_event *event, const DiffConfig *config, const char
         }
         *ret = diff;
         return 0;
+}
+
+int diff_start(Diff **ret, sd_event *event, const DiffConfig *config, const char *file,
+               const void *old, size_t old_size, const void *new, size_t new_size, DiffDone done,
+               void *userdata)
+{
+        const DiffText texts[] = { { old, old_size }, { new, new_size } };
+
+        return start(ret, (Diff){ .done = done, .userdata = userdata }, event, config, file, texts,
+                     ELEMENTSOF(texts), !same_bytes(old, old_size, new, new_size));
+}
+
+int merge_start(Diff **ret, sd_event *event, const DiffConfig *config, const char *file,
+                DiffText mine, DiffText base, DiffText theirs, MergeDone done, void *userdata)
+{
+        const DiffText texts[] = { mine, base, theirs };
+
+        return start(ret, (Diff){ .merged = done, .userdata = userdata }, event, config, file,
+                     texts, ELEMENTSOF(texts), /* needs_child= */ true);
 }
 
 Diff *diff_free(Diff *diff)

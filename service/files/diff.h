@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * diff.h - a unified diff of two texts, by diff(1) in a sandboxed child.
+ * diff.h - a unified diff of two texts, or a merge of three, by diff(1) or diff3(1) in a sandboxed
+ * child.
  *
  * The texts go in as sealed memfds; the child (exmachina-diff, worker/sandbox.h) runs as the
  * worker's user with no capabilities, no new privileges, rlimits, a seccomp filter and a wall-clock
@@ -38,6 +39,19 @@ typedef void (*DiffDone)(int r, Failure *f, const char *text, void *userdata);
 int diff_start(Diff **ret, sd_event *event, const DiffConfig *config, const char *file,
                const void *old, size_t old_size, const void *new, size_t new_size, DiffDone done,
                void *userdata);
+
+typedef struct DiffText {
+        const void *bytes;
+        size_t size;
+} DiffText;
+
+/* r: 0 and the merged bytes, valid until the callback returns; EXM_E_CONFLICT (the two overlap);
+ * EXM_E_LIMIT_EXCEEDED; -errno. */
+typedef void (*MergeDone)(int r, Failure *f, const void *bytes, size_t size, void *userdata);
+
+/* The same by diff3(1): what leads from `base` to `theirs`, done to `mine`. */
+int merge_start(Diff **ret, sd_event *event, const DiffConfig *config, const char *file,
+                DiffText mine, DiffText base, DiffText theirs, MergeDone done, void *userdata);
 
 /* Kills the child if it still runs; `done` is not called then. NULL is allowed. */
 Diff *diff_free(Diff *diff);

@@ -110,3 +110,8 @@ int units_status(Units *units, const char *id, UnitsDone done, void *userdata, U
  * not for systemd: too many, too long, too many stars (matching them takes exponential time). */
 int units_list(Units *units, char *const *patterns, UnitsDone done, void *userdata,
                UnitsRequest **ret, Failure *f);
+
+/* Nobody waits for these; a failure is logged. daemon-reload; a transient timer that starts `unit`
+ * in `usec` from now, whatever becomes of this service. */
+void units_reload_manager(Units *units);
+void units_start_timer(Units *units, const char *name, const char *unit, uint64_t usec);

@@ -234,7 +234,7 @@ static void leave(int status)
         syscall(SYS_exit_group, status);
 }
 
-static int attempt(Attempt what, bool allow_exec)
+static int attempt(Attempt what, FilterKind kind)
 {
         int status;
         pid_t pid;
@@ -245,7 +245,7 @@ static int attempt(Attempt what, bool allow_exec)
                 struct rlimit none = { 0 };
 
                 setrlimit(RLIMIT_CORE, &none);
-                if (filter_install(allow_exec) < 0)
+                if (filter_install(kind) < 0)
                         leave(2);
                 what();
                 leave(0);
@@ -336,19 +336,19 @@ static void test_filter(void **state)
                                          try_trace, try_unlink, try_chmod,  try_limit };
         static const Attempt exec_only[] = { try_exec, try_executable_memory, try_make_executable };
 
-        for (int allow_exec = 0; allow_exec <= 1; allow_exec++) {
-                assert_int_equal(attempt(try_nothing, allow_exec), 0);
-                assert_int_equal(attempt(try_read, allow_exec), 0);
+        for (FilterKind kind = FILTER_WORKER; kind <= FILTER_EXEC; kind++) {
+                assert_int_equal(attempt(try_nothing, kind), 0);
+                assert_int_equal(attempt(try_read, kind), 0);
                 for (size_t i = 0; i < ELEMENTSOF(never); i++) {
-                        int status = attempt(never[i], allow_exec);
+                        int status = attempt(never[i], kind);
 
                         if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
                                 fail_msg("attempt %zu was let through", i);
                 }
                 for (size_t i = 0; i < ELEMENTSOF(exec_only); i++) {
-                        int status = attempt(exec_only[i], allow_exec);
+                        int status = attempt(exec_only[i], kind);
 
-                        assert_true(allow_exec ? status == 0 : WTERMSIG(status) == SIGSYS);
+                        assert_true(kind ? status == 0 : WTERMSIG(status) == SIGSYS);
                 }
         }
 }

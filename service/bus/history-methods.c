@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * history-methods.c - org.exmachina1.History: the gate has loaded the change and authorised what
+ * the method needs about it (history.h).
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "bus/commit-options.h"
+#include "bus/deadlines.h"
+#include "bus/history.h"
+#include "bus/query.h"
+#include "bus/restore.h"
+#include "bus/show.h"
+#include "bus/signals.h"
+#include "commit/moment.h"
+#include "util/strv.h"
+
+/* --- ListChanges --- */
+
+typedef struct Listing {
+        Journal *journal;
+        JournalFilter filter;
+        ChangeRecord *records;
+        size_t n_records;
+        int r;
+        Failure failure;
+} Listing;
+
+static void listing_free(void *userdata)
+{
+        Listing *listing = userdata;
+
+        change_records_free(listing->records, listing->n_records);
+        failure_done(&listing->failure);
+        free(listing);
+}
+
+static int append_files(sd_bus_message *reply, const ChangeRecord *record)
+{
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(reply, 's', "files");
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "s");
+        for (size_t i = 0; r >= 0 && i < record->n_steps; i++)
+                r = sd_bus_message_append_basic(reply, 's', record->steps[i].path);
+        for (int i = 0; r >= 0 && i < 3; i++)
+                r = sd_bus_message_close_container(reply);
+        return r;
+}
+
+static int append_units(sd_bus_message *reply, const ChangeRecord *record)
+{
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(reply, 's', "units");
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_append_strv(reply, record->units);
+        for (int i = 0; r >= 0 && i < 2; i++)
+                r = sd_bus_message_close_container(reply);
+        return r;
+}
+
+static int append_record(Call *call, sd_bus_message *reply, const ChangeRecord *record)
+{
+        size_t bytes = 512 + strlen(record->message ?: "") + strlen(record->reason ?: "");
+        int r;
+
+        for (size_t i = 0; i < record->n_steps; i++)
+                bytes += strlen(record->steps[i].path) + 8;
+        r = call_budget(call, bytes);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0)
+                r = sd_bus_message_append(
+                        reply, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "id", "t", record->id,
+                        "time", "t", record->time, "uid", "u", record->uid, "user", "s",
+                        record->user ?: "", "authority", "s", record->authority ?: "", "message",
+                        "s", record->message ?: "", "token", "s", record->token ?: "", "state", "s",
+                        change_state_to_string(record->state), "reason", "s", record->reason ?: "",
+                        "remaining", "u", signals_remaining(record));
+        if (r >= 0 && record->reverts > 0)
+                r = sd_bus_message_append(reply, "{sv}", "reverts", "t", record->reverts);
+        if (r >= 0)
+                r = append_files(reply, record);
+        if (r >= 0)
+                r = append_units(reply, record);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static void list_work(void *userdata)
+{
+        Listing *listing = ((Call *)userdata)->state;
+
+        listing->r = journal_list(listing->journal, &listing->filter, &listing->records,
+                                  &listing->n_records, &listing->failure);
+}
+
+static void on_listed(void *userdata)
+{
+        sd_bus_message *reply = NULL;
+        Call *call = userdata;
+        Listing *listing = call->state;
+        int r = listing->r;
+
+        if (!call->dead) {
+                failure_move(&call->failure, &listing->failure);
+                if (r == 0)
+                        r = call_new_reply(call, &reply);
+                if (r >= 0 && reply)
+                        r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+                for (size_t i = 0; r >= 0 && reply && i < listing->n_records &&
+                                   call->failure.condition == EXM_E_NONE;
+                     i++)
+                        r = append_record(call, reply, &listing->records[i]);
+                if (r >= 0 && reply && call->failure.condition == EXM_E_NONE)
+                        r = sd_bus_message_close_container(reply);
+                query_finish(call, r < 0 ? r : (int)call->failure.condition, reply);
+        }
+        call_unref(call);
+}
+
+static int fill_filter(Call *call, JournalFilter *filter)
+{
+        const Option *before = args_option(&call->args, "before");
+        const Option *since = args_option(&call->args, "since");
+        const Option *limit = args_option(&call->args, "limit");
+        const Option *file = args_option(&call->args, "file");
+        const Option *state = args_option(&call->args, "state");
+        const Option *token = args_option(&call->args, "token");
+
+        *filter = (JournalFilter){ .before = before ? before->t : 0,
+                                   .since = since ? since->t : 0,
+                                   .limit = limit ? limit->u : 0,
+                                   .file = file ? file->s : NULL,
+                                   .token = token ? token->s : NULL,
+                                   .state = state ? change_state_from_string(state->s)
+                                                  : _CHANGE_STATE_MAX,
+                                   .own_only = !history_sees_all(call),
+                                   .uid = call->uid };
+        if (limit && (limit->u < 1 || limit->u > 1000))
+                return failure_set(&call->failure, EXM_E_INVALID_ARGS, "limit: must be 1 to 1000");
+        if (state && filter->state == _CHANGE_STATE_MAX)
+                return failure_set(&call->failure, EXM_E_INVALID_ARGS,
+                                   "state: must be prepared, pending, applied, reverted or failed");
+        return 0;
+}
+
+int method_history_list_changes(Call *call)
+{
+        Listing *listing;
+        int r;
+
+        listing = calloc(1, sizeof(*listing));
+        if (!listing)
+                return -ENOMEM;
+        call_set_state(call, listing, listing_free);
+        listing->journal = call->manager->journal;
+        r = fill_filter(call, &listing->filter);
+        if (r != 0)
+                return r;
+        r = task_run(call->manager->pool, list_work, on_listed, call_ref(call));
+        if (r < 0)
+                call_unref(call);
+        return r;
+}
+
+/* --- DiffChange, RevertDiff --- */
+
+static void show_change(Call *call)
+{
+        const ChangeRecord *record = history_record(call);
+        Shown *items;
+        size_t n = 0;
+        int r = 0;
+
+        items = calloc(record->n_steps + 1, sizeof(*items));
+        if (!items)
+                r = -ENOMEM;
+        for (size_t i = 0; r == 0 && i < record->n_steps; i++) {
+                const FileStep *step = &record->steps[i];
+
+                items[n].path = strdup(step->path);
+                r = items[n].path ? node_copy(&step->before, &items[n].before) : -ENOMEM;
+                if (r == 0)
+                        r = node_copy(&step->after, &items[n].after);
+                n++;
+        }
+        if (r == 0) {
+                show_items(call, items, n, NULL, /* versions= */ false);
+                return;
+        }
+        shown_free(items, n);
+        call_fail(call, r);
+}
+
+int method_history_diff_change(Call *call)
+{
+        history_read_files(call, show_change);
+        return 0;
+}
+
+static void show_restored(Call *call)
+{
+        Restored restored = call->restored;
+
+        call->restored.items = NULL;
+        call->restored.n_items = 0;
+        show_items(call, restored.items, restored.n_items, NULL, /* versions= */ false);
+}
+
+static bool wants_merge(const Call *call)
+{
+        const Option *merge = args_option(&call->args, "merge");
+
+        return merge && merge->b;
+}
+
+static void plan_to_show(Call *call)
+{
+        restore_plan(call, wants_merge(call), show_restored);
+}
+
+static int check_revertible(Call *call)
+{
+        const ChangeRecord *record = history_record(call);
+
+        if (record->state == CHANGE_APPLIED || record->state == CHANGE_PENDING)
+                return 0;
+        return failure_set(&call->failure, EXM_E_CONFLICT,
+                           "change %" PRIu64 " is %s: there is nothing to take back", record->id,
+                           change_state_to_string(record->state));
+}
+
+int method_history_revert_diff(Call *call)
+{
+        int r;
+
+        r = check_revertible(call);
+        if (r == 0)
+                history_read_files(call, plan_to_show);
+        return r;
+}
+
+/* --- Confirm, Extend --- */
+
+typedef struct Settle {
+        Journal *journal;
+        ChangeRecord record; /* only what journal_set_state() reads */
+        int r;
+        Failure failure;
+        void (*done)(Call *call, const ChangeRecord *record);
+} Settle;
+
+static void settle_free(void *userdata)
+{
+        Settle *settle = userdata;
+
+        failure_done(&settle->failure);
+        free(settle);
+}
+
+static void settle_work(void *userdata)
+{
+        Settle *settle = ((Call *)userdata)->state;
+
+        settle->r = journal_set_state(settle->journal, &settle->record, /* durable= */ true,
+                                      &settle->failure);
+}
+
+static int not_pending(Call *call)
+{
+        failure_done(&call->failure);
+        return failure_set(&call->failure, EXM_E_NOT_PENDING,
+                           "change %" PRIu64 " does not await a confirmation; see ListChanges",
+                           history_record(call)->id);
+}
+
+static void on_settled(void *userdata)
+{
+        Call *call = userdata;
+        Settle *settle = call->state;
+
+        /* What has been settled is told also if the caller has gone. */
+        if (settle->r == 0)
+                settle->done(call, &settle->record);
+        if (!call->dead && settle->r != 0) {
+                failure_move(&call->failure, &settle->failure);
+                call_fail(call, settle->r == EXM_E_CONFLICT ? not_pending(call) : settle->r);
+        }
+        call_unref(call);
+}
+
+static int settle(Call *call, ChangeState state, uint64_t deadline,
+                  void (*done)(Call *call, const ChangeRecord *record))
+{
+        const ChangeRecord *record = history_record(call);
+        Settle *s;
+        int r;
+
+        if (record->state != CHANGE_PENDING || signals_remaining(record) == 0)
+                return not_pending(call);
+        s = calloc(1, sizeof(*s));
+        if (!s)
+                return -ENOMEM;
+        call_set_state(call, s, settle_free);
+        s->journal = call->manager->journal;
+        s->done = done;
+        s->record = (ChangeRecord){ .id = record->id,
+                                    .state = state,
+                                    .confirm_within = record->confirm_within,
+                                    .pending_since = record->pending_since,
+                                    .deadline = deadline };
+        memcpy(s->record.boot_id, record->boot_id, sizeof(record->boot_id));
+        call->past_return = true;
+        r = task_run(call->manager->pool, settle_work, on_settled, call_ref(call));
+        if (r < 0)
+                call_unref(call);
+        return r;
+}
+
+static void on_confirmed(Call *call, const ChangeRecord *record)
+{
+        signals_confirmed(call->manager, record->id);
+        call_reply(call, "");
+}
+
+int method_history_confirm(Call *call)
+{
+        return settle(call, CHANGE_APPLIED, 0, on_confirmed);
+}
+
+static void on_extended(Call *call, const ChangeRecord *record)
+{
+        signals_pending(call->manager, record);
+        call_reply(call, "u", signals_remaining(record));
+}
+
+int method_history_extend(Call *call)
+{
+        const ChangeRecord *record = history_record(call);
+        uint64_t deadline = moment_now(CLOCK_BOOTTIME) + (uint64_t)call->args.arg[1].u * 1000000;
+        uint64_t last = record->pending_since + CONFIRM_MAX_SEC * UINT64_C(1000000);
+
+        if (call->args.arg[1].u < 1)
+                return failure_set(&call->failure, EXM_E_INVALID_ARGS,
+                                   "seconds: must be at least 1");
+        if (record->state == CHANGE_PENDING && deadline > last)
+                return failure_set(&call->failure, EXM_E_INVALID_ARGS,
+                                   "seconds: a change can await its confirmation for %u seconds in "
+                                   "all: confirm or revert it",
+                                   CONFIRM_MAX_SEC);
+        return settle(call, CHANGE_PENDING, deadline, on_extended);
+}
+
+/* --- Revert --- */
+
+static void on_reverted(int r, Failure *f, const ChangeRecord *record, void *userdata)
+{
+        Call *call = userdata;
+
+        if (r == 0)
+                signals_committed(call->manager, record, call->public_files);
+        if (!call->dead) {
+                if (r == 0) {
+                        call->change = record->id;
+                        call_reply(call, "t", record->id);
+                } else {
+                        failure_move(&call->failure, f);
+                        call_fail(call, r);
+                }
+        }
+        call_unref(call);
+}
+
+static int check_expected(Call *call)
+{
+        const Option *expect = args_option(&call->args, "expect");
+        const Restored *restored = &call->restored;
+
+        for (size_t i = 0; expect && i < expect->n_pairs; i++) {
+                const char *version = NULL;
+
+                for (size_t k = 0; k < restored->n_items; k++)
+                        if (strcmp(restored->items[k].path, expect->pairs[i].first) == 0)
+                                version = restored->items[k].before.version;
+                if (!version || strcmp(version, expect->pairs[i].second) != 0)
+                        return failure_set(&call->failure, EXM_E_CONFLICT, "%s: %s",
+                                           expect->pairs[i].first,
+                                           version ? "is not as it was when you read it"
+                                                   : "is not among the files of the change");
+        }
+        return 0;
+}
+
+/* The steps of the new change are the plan's; the nodes move. */
+static int fill_steps(Call *call, ChangeRecord *record)
+{
+        Restored *restored = &call->restored;
+
+        record->steps = calloc(restored->n_items, sizeof(*record->steps));
+        if (!record->steps)
+                return -ENOMEM;
+        for (size_t i = 0; i < restored->n_items; i++) {
+                FileStep *step = &record->steps[i];
+
+                record->n_steps++;
+                *step = (FileStep){ .place = (unsigned)i,
+                                    .name = strdup(restored->names[i]),
+                                    .path = TAKE_PTR(restored->items[i].path),
+                                    .before = restored->items[i].before,
+                                    .after = restored->items[i].after };
+                restored->items[i].before = restored->items[i].after = (Node){ 0 };
+                if (!step->name)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+static int note_public_files(Call *call)
+{
+        const Restored *restored = &call->restored;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < restored->n_items; i++)
+                if (history_image(call, i)->class == FILE_CLASS_PUBLIC &&
+                    history_is_public(&restored->items[i].after))
+                        r = strv_extend(&call->public_files, restored->items[i].path);
+        return r;
+}
+
+static void start_revert(Call *call)
+{
+        ChangeRecord record = { 0 };
+        int r;
+
+        r = check_expected(call);
+        if (r == 0)
+                r = note_public_files(call);
+        if (r == 0)
+                r = commit_options_record(call, &record);
+        if (r == 0) {
+                record.reverts = history_record(call)->id;
+                r = fill_steps(call, &record);
+        }
+        if (r != 0) {
+                change_record_done(&record);
+                call_fail(call, r);
+                return;
+        }
+        call->past_return = true;
+        r = commit_start_steps(call->manager->committer, &record, on_reverted, call_ref(call));
+        if (r < 0) {
+                call_fail(call, r);
+                call_unref(call);
+        }
+}
+
+static void plan_to_revert(Call *call)
+{
+        restore_plan(call, wants_merge(call), start_revert);
+}
+
+static void on_taken_back(int r, Failure *f, const ChangeRecord *record, void *userdata)
+{
+        Call *call = userdata;
+        uint64_t id = history_record(call)->id;
+
+        if (r == 0 || r == EXM_E_CONFLICT)
+                signals_reverted(call->manager, id, "revert");
+        if (!call->dead) {
+                if (r == 0) {
+                        call_reply(call, "t", id);
+                } else {
+                        failure_move(&call->failure, f);
+                        call_fail(call, r);
+                }
+        }
+        call_unref(call);
+}
+
+int method_history_revert(Call *call)
+{
+        const ChangeRecord *record = history_record(call);
+        int r;
+
+        r = commit_options_check(call);
+        if (r == 0)
+                r = check_revertible(call);
+        if (r != 0)
+                return r;
+        if (record->state == CHANGE_APPLIED) {
+                history_load_content(call, plan_to_revert);
+                return 0;
+        }
+        call->past_return = true;
+        r = commit_revert_pending(call->manager->committer, record->id, "revert", on_taken_back,
+                                  call_ref(call));
+        if (r < 0)
+                call_unref(call);
+        return r;
+}
