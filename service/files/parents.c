@@ -127,24 +127,28 @@ static int remove_one(const Roots *roots, const char *path)
                 return r;
         if (walk.file < 0)
                 return 0;
-        for (unsigned i = 0; i < REMOVE_ATTEMPTS; i++) {
-                r = unlinkat(walk.dir, walk_name(&walk), AT_REMOVEDIR) < 0 ? -errno : 0;
-                if (r == 0 || r == -ENOTEMPTY || r == -EEXIST)
-                        break;
-        }
+        if (unlinkat(walk.dir, walk_name(&walk), AT_REMOVEDIR) < 0)
+                return -errno;
         /* At worst a power cut brings an empty directory back. */
-        if (r == 0 && sync_dir(walk.dir) < 0)
+        if (sync_dir(walk.dir) < 0)
                 log_warning("%s: its removal could not be written out.", path);
-        return r;
+        return 0;
+}
+
+static bool is_in_use(int r)
+{
+        return r == -ENOTEMPTY || r == -EEXIST;
 }
 
 void parents_remove(const Roots *roots, char *const *planned)
 {
-        int r;
-
         for (size_t i = strv_length(planned); i > 0; i--) {
-                r = remove_one(roots, planned[i - 1]);
-                if (r != 0 && r != -ENOTEMPTY && r != -EEXIST)
+                int r = -EIO;
+
+                /* Whoever asks has nobody left to tell. */
+                for (unsigned k = 0; r < 0 && !is_in_use(r) && k < REMOVE_ATTEMPTS; k++)
+                        r = remove_one(roots, planned[i - 1]);
+                if (r != 0 && !is_in_use(r))
                         log_warning("%s: the directory could not be removed again.",
                                     planned[i - 1]);
                 if (r != 0)
