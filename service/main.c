@@ -10,14 +10,17 @@
 #include <getopt.h>
 #include <pwd.h>
 #include <signal.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <glib.h>
 
 #include <systemd/sd-event.h>
 
 #include "bus/manager.h"
+#include "commit/recover.h"
 #include "settings.h"
 #include "util/log.h"
 
@@ -161,11 +164,61 @@ static int run(const char *config_file)
         return r;
 }
 
+/* systemd reads unit files and fstab anew. The bus is not up yet: systemctl has a way of its own.
+ */
+static void reload_systemd(void)
+{
+        char name[] = "systemctl", block[] = "--no-block", reload[] = "daemon-reload";
+        char *argv[] = { name, block, reload, NULL }, *environment[] = { NULL };
+        int status;
+        pid_t pid;
+
+        if (posix_spawn(&pid, "/usr/bin/systemctl", NULL, NULL, argv, environment) == 0 &&
+            waitpid(pid, &status, 0) == pid && status == 0)
+                return;
+        log_error("systemd could not be told to read its units anew: run systemctl daemon-reload");
+}
+
+/* What exmachina-recover.service does early at boot: unfinished changes are brought to an end
+ * before anything that reads the files starts. A wrong configuration must not keep it from that. */
+static int recover(const char *config_file)
+{
+        _cleanup_(recovery_done) Recovery recovery = { 0 };
+        _cleanup_(settings_done) Settings settings = { 0 };
+        _cleanup_(journal_close_cleanup) Journal *journal = NULL;
+        _cleanup_(roots_free_cleanup) Roots *roots = NULL;
+        _cleanup_failure_ Failure f = { 0 };
+        int r;
+
+        r = settings_read(&settings, config_file);
+        if (r < 0) {
+                settings_done(&settings);
+                r = settings_read(&settings, NULL);
+        }
+        if (r >= 0)
+                r = roots_new(&roots, settings.readable, settings.writable);
+        if (r >= 0)
+                r = journal_open(&journal, EXM_STATEDIR);
+        if (r >= 0)
+                r = recover_all(journal, roots, &recovery, &f);
+        if (r != 0) {
+                log_error("Unfinished changes cannot be brought to an end: %s",
+                          f.message ?: strerror(r < 0 ? -r : EPROTO));
+                return EXIT_FAILURE;
+        }
+        if (recovery.reload_manager)
+                reload_systemd();
+        log_info("%u unfinished changes were brought to an end", recovery.n_settled);
+        return EXIT_SUCCESS;
+}
+
 static int usage(const char *program, int code)
 {
         fprintf(code == 0 ? stdout : stderr,
-                "usage: %s [--config FILE]\n"
+                "usage: %s [--recover] [--config FILE]\n"
                 "The privileged configuration service, started by the system bus.\n"
+                "  --recover      only bring unfinished changes to an end "
+                "(exmachina-recover.service)\n"
                 "  --config FILE  read FILE and FILE.d/*.conf [" EXM_SYSCONFDIR
                 "/exmachina/exmachina.conf]\n"
                 "  --version      print the version\n",
@@ -178,16 +231,21 @@ int main(int argc, char *argv[])
         static const struct option options[] = {
                 { "config", required_argument, NULL, 'c' },
                 { "help", no_argument, NULL, 'h' },
+                { "recover", no_argument, NULL, 'r' },
                 { "version", no_argument, NULL, 'v' },
                 { 0 },
         };
         const char *config_file = EXM_SYSCONFDIR "/exmachina/exmachina.conf";
+        bool only_recover = false;
         int option, r;
 
         while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
                 switch (option) {
                 case 'c':
                         config_file = optarg;
+                        break;
+                case 'r':
+                        only_recover = true;
                         break;
                 case 'v':
                         puts("exmachinad " EXM_VERSION);
@@ -203,6 +261,6 @@ int main(int argc, char *argv[])
 
         /* What the caller's environment says must steer nothing: locale, augeas, GLib, polkit. */
         umask(0077);
-        r = run(config_file);
+        r = only_recover ? recover(config_file) : run(config_file);
         return r < 0 ? EXIT_FAILURE : r;
 }

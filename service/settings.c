@@ -147,7 +147,7 @@ static int read_one(Settings *s, const char *file)
 
 int settings_read(Settings *ret, const char *file)
 {
-        g_autofree char *directory = g_strdup_printf("%s.d", file);
+        g_autofree char *directory = NULL;
         _cleanup_strv_ char **names = NULL;
         const char *name;
         GDir *dir;
@@ -162,7 +162,10 @@ int settings_read(Settings *ret, const char *file)
             strv_extend(&ret->writable, "/etc") < 0)
                 return -ENOMEM;
 
+        if (!file)
+                return 0;
         r = read_one(ret, file);
+        directory = g_strdup_printf("%s.d", file);
         dir = g_dir_open(directory, 0, NULL);
         while (r == 0 && dir && (name = g_dir_read_name(dir)))
                 if (g_str_has_suffix(name, ".conf"))

@@ -20,7 +20,7 @@ typedef struct Settings {
         int log_level; /* [Log] Level= */
 } Settings;
 
-/* Reads `file` (missing: defaults) and then FILE.d/<name>.conf in name order.
+/* Reads `file` (NULL or missing: defaults) and then FILE.d/<name>.conf in name order.
  * Returns: 0 or -errno, logged. settings_done() is due in either case. */
 int settings_read(Settings *ret, const char *file);
 void settings_done(Settings *settings);

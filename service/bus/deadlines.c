@@ -22,6 +22,7 @@ typedef struct Pending {
         LIST_ENTRY(Pending) entry;
         Deadlines *deadlines;
         uint64_t id, deadline;
+        char timer[64]; /* systemd's, without suffix */
         bool running;   /* it is being taken back, and outlives its end until that is over */
         bool forgotten; /* it is not pending any more */
 } Pending;
@@ -74,6 +75,12 @@ static void on_reverted(int r, Failure *f, const ChangeRecord *record, void *use
         if (p->forgotten) { /* confirmed, or taken back by somebody, just before */
                 pending_free(p);
         } else if (r == 0 || r == EXM_E_CONFLICT) {
+                audit_write(d->manager->audit,
+                            &(AuditRecord){ .uid = 0,
+                                            .method = "deadline",
+                                            .authority = "deadline",
+                                            .outcome = r == 0 ? "done" : condition_to_dbus_name(r),
+                                            .change = p->id });
                 if (r == 0)
                         log_notice("Change %" PRIu64 " was not confirmed and has been taken back.",
                                    p->id);
@@ -110,16 +117,18 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-static void arm_systemd(Deadlines *d, uint64_t id, uint64_t deadline)
+/* One second later than our own: it is for a service that does not run. Another deadline is another
+ * timer. */
+static void arm_systemd(Pending *p)
 {
-        char name[64];
-        uint64_t now = moment_now(CLOCK_BOOTTIME);
+        uint64_t now = moment_now(CLOCK_BOOTTIME), left = p->deadline > now ? p->deadline - now : 0;
+        Units *units = p->deadlines->manager->units;
 
-        snprintf(name, sizeof(name), "exmachina-deadline-%" PRIu64 "-%" PRIu64 ".timer", id,
-                 deadline / 1000000);
-        /* One second later than our own: it is for a service that does not run. */
-        units_start_timer(d->manager->units, name, "exmachina.service",
-                          (deadline > now ? deadline - now : 0) + 1000000);
+        if (*p->timer)
+                units_stop_timer(units, p->timer);
+        snprintf(p->timer, sizeof(p->timer), "exmachina-deadline-%" PRIu64 "-%" PRIu64, p->id,
+                 p->deadline);
+        units_start_timer(units, p->timer, "exmachina.service", left + 1000000);
 }
 
 void deadlines_watch(Deadlines *d, uint64_t id, uint64_t deadline)
@@ -129,10 +138,10 @@ void deadlines_watch(Deadlines *d, uint64_t id, uint64_t deadline)
         if (!p) {
                 p = calloc(1, sizeof(*p));
                 if (!p) {
-                        log_error("Change %" PRIu64 ": out of memory, its deadline is watched only "
-                                  "by systemd",
+                        log_error("Change %" PRIu64
+                                  ": out of memory, its deadline is looked at only "
+                                  "at the next start",
                                   id);
-                        arm_systemd(d, id, deadline);
                         return;
                 }
                 p->deadlines = d;
@@ -141,7 +150,7 @@ void deadlines_watch(Deadlines *d, uint64_t id, uint64_t deadline)
         }
         p->deadline = deadline;
         set_timer(d);
-        arm_systemd(d, id, deadline);
+        arm_systemd(p);
 }
 
 void deadlines_forget(Deadlines *d, uint64_t id)
@@ -151,6 +160,7 @@ void deadlines_forget(Deadlines *d, uint64_t id)
         if (!p)
                 return;
         p->forgotten = true;
+        units_stop_timer(d->manager->units, p->timer);
         if (!p->running)
                 pending_free(p);
         set_timer(d);

@@ -68,6 +68,7 @@ typedef struct Manager {
         uint64_t last_transaction;
 
         sd_event_source *idle;
+        bool pruning;  /* retention.c is at work */
         bool stopping; /* the name is being given up */
         bool released; /* it is given up: what was queued before is served, then it ends */
 } Manager;

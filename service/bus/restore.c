@@ -191,13 +191,13 @@ static void on_merged(int r, Failure *f, const void *bytes, size_t size, void *u
         const FileImage *image = history_image(call, plan->next_step);
         const char *lens = NULL, *other = NULL;
 
-        call->diff = diff_free(call->diff);
         plan->merged = file_image_unref(plan->merged);
         plan->view = view_free(plan->view);
         if (r == 0)
                 r = image_with_text(image, bytes, size, &plan->merged);
         else
                 failure_move(&call->failure, f);
+        call->diff = diff_free(call->diff); /* `bytes` are its own */
         if (r != 0) {
                 call_fail(call, r);
                 return;

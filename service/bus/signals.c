@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bus/deadlines.h"
+#include "bus/retention.h"
 #include "commit/moment.h"
 #include "util/log.h"
 
@@ -51,6 +52,7 @@ void signals_committed(Manager *m, const ChangeRecord *record, char *const *publ
         sd_bus_message_unref(signal);
         if (record->state == CHANGE_PENDING)
                 signals_pending(m, record);
+        retention_run(m);
 }
 
 void signals_pending(Manager *m, const ChangeRecord *record)

@@ -7,6 +7,7 @@
  */
 #include "commit/moment.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <systemd/sd-id128.h>
@@ -23,10 +24,12 @@ uint64_t moment_now(clockid_t clock)
 
 int moment_boot_id(char ret[RECORD_BOOT_ID_SIZE])
 {
+        /* The unit hides what is not a process in /proc (ProcSubset=pid) and hands the id in as %b. */
+        const char *given = secure_getenv("EXMACHINA_BOOT_ID");
         sd_id128_t id;
         int r;
 
-        r = sd_id128_get_boot(&id);
+        r = given ? sd_id128_from_string(given, &id) : sd_id128_get_boot(&id);
         if (r < 0)
                 return r;
         sd_id128_to_string(id, ret);

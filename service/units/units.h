@@ -111,7 +111,8 @@ int units_status(Units *units, const char *id, UnitsDone done, void *userdata, U
 int units_list(Units *units, char *const *patterns, UnitsDone done, void *userdata,
                UnitsRequest **ret, Failure *f);
 
-/* Nobody waits for these; a failure is logged. daemon-reload; a transient timer that starts `unit`
- * in `usec` from now, whatever becomes of this service. */
+/* Nobody waits for these; a failure is logged. daemon-reload; a transient timer `name` (without
+ * suffix) that starts `unit` in `usec` from now, whatever becomes of this service; and its end. */
 void units_reload_manager(Units *units);
 void units_start_timer(Units *units, const char *name, const char *unit, uint64_t usec);
+void units_stop_timer(Units *units, const char *name);

@@ -56,6 +56,9 @@ static const LimitRow rows[] = {
         ROW32("WorkersTotal", workers_total, 80, 2000),
         ROW32("DiffSec", diff_sec, 10, 3600),
         ROW32("JobSec", job_sec, 600, 86400),
+        ROW32("KeepDays", keep_days, 365, 36500),
+        ROW64("KeepBytes", keep_bytes, 256 * MIB, 65536 * MIB),
+        ROW32("KeepChanges", keep_changes, 10000, 10000000),
         ROW32("IdleExitSec", idle_exit_sec, 60, 86400),
 };
 

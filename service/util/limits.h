@@ -42,7 +42,10 @@ typedef struct Limits {
         uint32_t workers_total;      /* worker processes at once; default 80 */
         uint32_t diff_sec;           /* one diff child; default 10 s */
         uint32_t job_sec;            /* a unit job not done by then is Timeout; default 600 s */
-        uint32_t idle_exit_sec;      /* the service exits when unused for so long; default 60 s */
+        uint32_t keep_days;          /* history older than this is pruned; default 365 */
+        uint64_t keep_bytes;    /* content in the journal; the oldest go first; default 256 MiB */
+        uint32_t keep_changes;  /* likewise; default 10,000 */
+        uint32_t idle_exit_sec; /* the service exits when unused for so long; default 60 s */
 } Limits;
 
 /* Fills in the defaults. */
