@@ -4,7 +4,9 @@
  * never wrong content, and the file stays as it was.
  */
 #include <errno.h>
+#include <sqlite3.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "commit/database.h"
 #include "journal-fixture.h"
@@ -292,6 +294,40 @@ static void test_newer(void **state)
         journal_close(journal);
 }
 
+/* A newer version was killed: what it had in its WAL is left for it, and is seen. */
+static void test_newer_wal(void **state)
+{
+        _cleanup_free_ char *before = NULL, *after = NULL;
+        Journal *journal;
+        size_t size, size_after, n;
+        sqlite3 *db = NULL;
+        int status;
+        pid_t pid;
+
+        make_database();
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                if (sqlite3_open(JOURNAL_PATH, &db) == SQLITE_OK &&
+                    sqlite3_exec(db, "DELETE FROM change WHERE id = 1; PRAGMA user_version=99",
+                                 NULL, NULL, NULL) == SQLITE_OK)
+                        _exit(0);
+                _exit(1);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        before = read_bytes(JOURNAL_WAL, &size);
+        assert_true(size > 0);
+        journal = journal_fixture_open();
+        assert_int_equal(list_all(journal, &n, NULL), 0);
+        assert_int_equal(n, CHANGES - 1);
+        assert_int_equal(journal_check_writable(journal, NULL), EXM_E_REFUSED);
+        journal_close(journal);
+        after = read_bytes(JOURNAL_WAL, &size_after);
+        assert_int_equal(size, size_after);
+        assert_memory_equal(before, after, size);
+}
+
 static void test_foreign(void **state)
 {
         write_bytes(JOURNAL_PATH, "", 0, 0600);
@@ -395,6 +431,7 @@ int main(void)
                 cmocka_unit_test_setup(test_damaged_wal, journal_fixture_reset),
                 cmocka_unit_test_setup(test_altered_content, journal_fixture_reset),
                 cmocka_unit_test_setup(test_newer, journal_fixture_reset),
+                cmocka_unit_test_setup(test_newer_wal, journal_fixture_reset),
                 cmocka_unit_test_setup(test_foreign, journal_fixture_reset),
                 cmocka_unit_test_setup(test_unsafe, journal_fixture_reset),
                 cmocka_unit_test_setup(test_leftover_wal, journal_fixture_reset),

@@ -349,6 +349,7 @@ static void test_taken_file(void **state)
         _cleanup_record_ ChangeRecord by_name = record_write("/etc/free", "old", "new");
         _cleanup_record_ ChangeRecord by_path = record_write("/etc/link", "old", "new");
         _cleanup_record_ ChangeRecord through = record_write("/etc/real", "old", "new");
+        _cleanup_record_ ChangeRecord named = record_write("/etc/elsewhere", "old", "new");
         Failure f = { 0 };
 
         record_add(&held, "/etc/real", "old", "new");
@@ -357,6 +358,9 @@ static void test_taken_file(void **state)
         record_add(&by_name, "/etc/real", "old", "new");
         free(through.steps[0].path);
         through.steps[0].path = strdup("/etc/second-link");
+        /* What the pending change has written is a link by now. */
+        free(named.steps[0].path);
+        named.steps[0].path = strdup("/etc/real");
 
         assert_int_equal(journal_prepare(journal, &held, NULL), 0);
         assert_failure(journal_prepare(journal, &by_name, &f), &f, EXM_E_CONFLICT,
@@ -367,6 +371,8 @@ static void test_taken_file(void **state)
                        "/etc/link: change 1 ");
         assert_failure(journal_prepare(journal, &through, &f), &f, EXM_E_CONFLICT,
                        "/etc/second-link: change 1 ");
+        assert_failure(journal_prepare(journal, &named, &f), &f, EXM_E_CONFLICT,
+                       "/etc/real: change 1 ");
         prepare_write(journal, "/etc/free", "old", "new");
         assert_int_equal(set_state(journal, held.id, CHANGE_APPLIED, true), 0);
         assert_int_equal(journal_prepare(journal, &through, NULL), 0);
