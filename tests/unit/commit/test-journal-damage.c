@@ -150,7 +150,7 @@ static void test_truncated(void **state)
 
         make_database();
         data = read_bytes(JOURNAL_PATH, &size);
-        for (size_t cut = 0; cut <= size - 4096; cut += 512) {
+        for (size_t cut = 0; cut <= size - 4096; cut += 1536) {
                 write_bytes(JOURNAL_PATH, data, cut, 0600);
                 assert_all_refused(JOURNAL_PATH, "is damaged");
         }
@@ -175,7 +175,7 @@ static void test_damaged_pages(void **state)
         bad = malloc(size);
         assert_non_null(bad);
         srand(1);
-        for (unsigned i = 0; i < 400; i++) {
+        for (unsigned i = 0; i < 150; i++) {
                 size_t at = i % 3 == 0 ? (size_t)rand() % size : i * 4096 % size;
 
                 length = i % 3 == 0 ? 1 : i % 3 == 1 ? 16 : 4096;
@@ -220,7 +220,7 @@ static void test_damaged_wal(void **state)
                         break;
         }
         assert_int_equal(last, CHANGES);
-        for (size_t at = 0; at < wal_size; at += 3001) {
+        for (size_t at = 0; at < wal_size; at += 7001) {
                 memcpy(bad, wal, wal_size);
                 bad[at] ^= 4;
                 write_bytes(JOURNAL_PATH, data, size, 0600);
