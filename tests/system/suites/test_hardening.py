@@ -250,7 +250,7 @@ def test_diff_child_is_sandboxed(t):
                     seen.append((program, status["Uid"].split()[0], status["CapEff"], status["NoNewPrivs"],
                                  status["Seccomp"]))
         future.exception(30)
-    watch.check(at_least=3)
+    watch.check(at_least=1)
     diffs = [entry for entry in seen if entry[0] == "diff"]
     assert diffs, f"no diff child seen: {set(seen)}"
     uid = daemon.run("id", "-u", "exmachina-worker").strip()
