@@ -68,24 +68,45 @@ static int refuse_foreign(const Query *query, const char *expression, Failure *f
                            expression);
 }
 
-/* Every node that matched lies in a known file; these count as changed from here on. */
-static int claim_nodes(Tree *tree, const Query *query, const char *expression, Need need,
-                       Failure *f)
+/* Every node that matched lies in a known file. */
+static int require_files(Tree *tree, const Query *query, const char *expression, Need need,
+                         Failure *f)
 {
         TreeFile *file;
         int r;
 
         r = refuse_foreign(query, expression, f);
-        if (r != 0)
-                return r;
-        for (size_t i = 0; i < query->n_nodes; i++) {
+        for (size_t i = 0; i < query->n_nodes && r == 0; i++)
                 r = require_file(tree, query->nodes[i].path, need, &file, f);
-                if (r == 0)
-                        r = tree_mark_changed(tree, file);
-                if (r != 0)
-                        return r;
+        return r;
+}
+
+/* And these files count as changed from here on. */
+static int claim_nodes(Tree *tree, const Query *query, const char *expression, Need need,
+                       Failure *f)
+{
+        int r;
+
+        r = require_files(tree, query, expression, need, f);
+        for (size_t i = 0; i < query->n_nodes && r == 0; i++)
+                r = tree_mark_changed(tree, tree_file_of_node(tree, query->nodes[i].path));
+        return r;
+}
+
+/* The files of the nodes that have another value count as changed: to set what is there already
+ * changes nothing, not even the form of a text that its lens would write otherwise. */
+static int claim_other_values(Tree *tree, const Query *query, const char *value)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < query->n_nodes && r == 0; i++) {
+                const char *now = NULL;
+
+                r = query_get_value(query, tree, TARGET, i, &now);
+                if (r == 0 && (now && value ? strcmp(now, value) != 0 : now != value))
+                        r = tree_mark_changed(tree, tree_file_of_node(tree, query->nodes[i].path));
         }
-        return 0;
+        return r;
 }
 
 /* A value on a file's node would be there for reading, and never be written. */
@@ -136,7 +157,7 @@ static int create_node(Tree *tree, const char *variable, const char *expression,
                        Query *ret, Failure *f)
 {
         _cleanup_free_ char *path = NULL;
-        TreeFile *file;
+        TreeFile *file = NULL;
         int r;
 
         if (aug_defnode(tree->aug, variable, expression, value, NULL) < 0)
@@ -171,7 +192,7 @@ static int set_nodes(Tree *tree, const char *expression, const char *value, SetM
 
         r = query_evaluate(&query, tree, TARGET, expression, f);
         if (r == 0)
-                r = claim_nodes(tree, &query, expression, NEED_FILE, f);
+                r = require_files(tree, &query, expression, NEED_FILE, f);
         if (r != 0)
                 return r;
         if (query.n_nodes == 0) {
@@ -185,9 +206,12 @@ static int set_nodes(Tree *tree, const char *expression, const char *value, SetM
                 r = check_value_place(tree, &query, value, f);
         if (r != 0)
                 return r;
+        r = claim_other_values(tree, &query, value);
+        if (r != 0)
+                return r;
+        *count += (uint32_t)query.n_nodes;
         if (aug_setm(tree->aug, "$" TARGET, NULL, value) < 0)
                 return tree_augeas_failure(tree, expression, f);
-        *count += (uint32_t)query.n_nodes;
         return 0;
 }
 

@@ -214,9 +214,9 @@ Manager *manager_free(Manager *m)
         if (!m)
                 return NULL;
         m->stopping = true;
-        /* Commits that have begun end before anything else does. */
+        /* Commits that have begun are ended and answered before anything else is. */
         if (m->pool)
-                task_pool_drain(m->pool);
+                task_pool_settle(m->pool);
         while ((t = LIST_FIRST(&m->transactions)))
                 transaction_end(t, "shutdown");
         while ((peer = LIST_FIRST(&m->peers)))

@@ -218,7 +218,10 @@ void transaction_committed(Transaction *t, uint64_t change)
 
 void transaction_take_turn(Transaction *t, Call *call)
 {
-        if (t->state != TRANSACTION_OPEN) {
+        /* One that is over can still be thrown away. */
+        bool ends_it = t->state == TRANSACTION_COMMITTED && call->method->needs == NEEDS_PUBLIC;
+
+        if (t->state != TRANSACTION_OPEN && !ends_it) {
                 failure_set(&call->failure, EXM_E_UNKNOWN_OBJECT,
                             "the transaction has ended: begin a new one");
                 call_fail(call, EXM_E_UNKNOWN_OBJECT);

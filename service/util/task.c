@@ -161,6 +161,19 @@ void task_pool_drain(TaskPool *pool)
         pthread_mutex_unlock(&pool->lock);
 }
 
+void task_pool_settle(TaskPool *pool)
+{
+        while (!task_pool_is_idle(pool)) {
+                TaskList finished = TAILQ_HEAD_INITIALIZER(finished);
+
+                task_pool_drain(pool);
+                pthread_mutex_lock(&pool->lock);
+                TAILQ_CONCAT(&finished, &pool->finished, entry);
+                pthread_mutex_unlock(&pool->lock);
+                pool_finish(pool, &finished);
+        }
+}
+
 /* Signals are the loop's: a thread takes none. Called with the lock held. */
 static int pool_add_thread(TaskPool *pool)
 {

@@ -30,6 +30,9 @@ TaskPool *task_pool_free(TaskPool *pool);
  * program. */
 void task_pool_drain(TaskPool *pool);
 
+/* The same, and runs every `done`, also of tasks that these queue: nothing is open afterwards. */
+void task_pool_settle(TaskPool *pool);
+
 /* Queues `work`. Returns: 0, or -errno (then neither function is called). */
 int task_run(TaskPool *pool, TaskFn work, TaskFn done, void *userdata);
 

@@ -114,6 +114,11 @@ def memory(process):
     return proportional, private
 
 
+def is_sanitised(process):
+    """AddressSanitizer keeps freed memory for a while: what grows says nothing then."""
+    return "libasan" in Path(f"/proc/{process}/maps").read_text()
+
+
 # ---------------------------------------------------------------- journal
 
 class Journal:

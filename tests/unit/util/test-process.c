@@ -62,6 +62,15 @@ static void tasks_finish_once_on_the_loop(void **state)
         for (int i = 0; i < N; i++)
                 assert_false(pthread_equal(jobs[i].thread, pthread_self()));
 
+        n_done = 0;
+        for (int i = 0; i < N; i++) {
+                jobs[i].n_wanted = N + 1;
+                assert_int_equal(task_run(pool, job_work, job_done, &jobs[i]), 0);
+        }
+        task_pool_settle(pool);
+        assert_int_equal(n_done, N);
+        assert_true(task_pool_is_idle(pool));
+
         /* What is queued when the pool goes is still told. */
         n_done = 0;
         for (int i = 0; i < N; i++) {

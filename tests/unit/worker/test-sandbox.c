@@ -136,7 +136,7 @@ static void test_environment(void **state)
 static void test_limits(void **state)
 {
         static const char *const lines[] = {
-                "Max cpu time 60 60 seconds",
+                "Max cpu time 60 61 seconds",
                 "Max stack size 67108864 67108864 bytes",
                 "Max open files 16 16 files",
                 "Max core file size 0 0 bytes",
