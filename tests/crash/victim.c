@@ -10,8 +10,8 @@
  *   victim state DIR             prints the state of the newest change, and how many are unfinished
  *
  * DIR belongs to root, as do all directories above it. getppid() marks in a trace where the part
- * begins that is to be swept. VICTIM_SHORT=N makes the Nth write after it a short one (short.c).
- * Exit status: 0; 1 and words on stderr.
+ * begins that is to be swept, and in a commit that it is done. VICTIM_SHORT=N makes the Nth write
+ * after it a short one (short.c). Exit status: 0; 1 and words on stderr.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -143,20 +143,22 @@ static int commit(const Victim *v, uint32_t confirm_within, Failure *f)
 {
         ChangeRecord record = { .confirm_within = confirm_within };
         FileChange changes[N_CHANGES] = {
+                make_change(v, FILE_CHANGE_WRITE, "etc/mounted"),
                 make_change(v, FILE_CHANGE_WRITE, "etc/changed"),
                 make_change(v, FILE_CHANGE_WRITE, "etc/made/for/created"),
                 make_change(v, FILE_CHANGE_DELETE, "etc/gone"),
                 make_change(v, FILE_CHANGE_WRITE, "etc/secret"),
                 make_change(v, FILE_CHANGE_LINK, "etc/link"),
-                make_change(v, FILE_CHANGE_WRITE, "etc/mounted"),
         };
         int r;
 
-        changes[5].set_mode = true;
-        changes[5].mode = 0600;
+        changes[0].set_mode = true;
+        changes[0].mode = 0600;
         (void)getppid();
         short_begin();
         r = batch_apply(v->roots, v->journal, &record, changes, N_CHANGES, f);
+        if (r == 0)
+                (void)getppid();
         for (size_t i = 0; i < N_CHANGES; i++)
                 file_change_done(&changes[i]);
         change_record_done(&record);
