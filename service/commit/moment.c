@@ -24,7 +24,8 @@ uint64_t moment_now(clockid_t clock)
 
 int moment_boot_id(char ret[RECORD_BOOT_ID_SIZE])
 {
-        /* The unit hides what is not a process in /proc (ProcSubset=pid) and hands the id in as %b. */
+        /* The unit hides what is not a process in /proc (ProcSubset=pid) and hands the id in as %b.
+         */
         const char *given = secure_getenv("EXMACHINA_BOOT_ID");
         sd_id128_t id;
         int r;
