@@ -182,6 +182,7 @@ class Client:
         self.connection = _open_connection(user)
         self.Config = Interface(self, OBJECT, "Config")
         self.Units = Interface(self, OBJECT, "Units")
+        self.History = Interface(self, OBJECT, "History")
 
     @property
     def name(self):
@@ -222,6 +223,15 @@ class Client:
     def property(self, interface, name, path=OBJECT):
         return self.call(path, "org.freedesktop.DBus.Properties", "Get",
                          GLib.Variant("(ss)", (interface, name)))
+
+    def listen(self, sender=NAME):
+        """[(interface, member, arguments)] of the service's signals, from now on."""
+        heard = []
+        self.connection.signal_subscribe(
+            sender, None, None, None, None, Gio.DBusSignalFlags.NONE,
+            lambda *a: heard.append((a[3].removeprefix(NAME + "."), a[4], a[5].unpack())))
+        self.bus("ListNames")
+        return heard
 
     def begin(self, **options):
         return Transaction(self, self.Config.Begin(**options))

@@ -24,6 +24,27 @@ def has_not(text, *parts):
         assert part not in text, f"{part!r} is in {str(text)[:400]!r}"
 
 
+def patched(text, diff):
+    """The text after a unified diff."""
+    lines, out, position = text.splitlines(keepends=True), [], 0
+    for line in diff.splitlines(keepends=True):
+        if line.startswith(("---", "+++")):
+            continue
+        if line.startswith("@@"):
+            start = int(line.split()[1].split(",")[0].lstrip("-"))
+            out += lines[position:max(start - 1, 0)]
+            position = max(start - 1, 0)
+        elif line.startswith("-"):
+            equal(lines[position], line[1:])
+            position += 1
+        elif line.startswith("+"):
+            out.append(line[1:])
+        elif line.startswith(" "):
+            out.append(lines[position])
+            position += 1
+    return "".join(out + lines[position:])
+
+
 class Case:
     def __init__(self, shared):
         self.root = shared.root

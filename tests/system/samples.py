@@ -21,14 +21,14 @@ WantedBy=multi-user.target
 """
 
 
-def arguments(method, file="/etc/hosts", node="1/ipaddr"):
-    """What a caller who may do it would send; about one node of one file, or about the unit PROBE."""
+def arguments(method, file="/etc/hosts", node="1/ipaddr", change=999999999):
+    """What a caller who may do it would send; about one node of one file, one change, or the unit PROBE."""
     path = f"/files{file}/{node}"
     edits = [("set", [path, "192.0.2.99"])]
     values = {"path": path, "expression": path, "base": path, "sub": "", "value": "192.0.2.99",
               "label": "new", "before": True, "source": path, "destination": path + "2",
               "file": file, "glob": file, "edits": edits, "unit": PROBE, "patterns": [],
-              "offset": 0, "limit": 0}
+              "offset": 0, "limit": 0, "change": change, "seconds": 60}
     return [values[name] for name, type_ in method.ins if type_ != "a{sv}"]
 
 

@@ -201,6 +201,38 @@ def test_t07_action_and_details_of_each_method(t):
     assert not wrong, "; ".join(wrong)
 
 
+def test_t07_action_and_details_of_history(t):
+    """About a change of somebody else: read-history, or the right to write each of its files."""
+    t.file("/etc/hosts", HOSTS)
+    t.file("/etc/sysctl.d/exm-test.conf", "kernel.sysrq = 0\n")
+    t.rules.allow("alice").deny("carol")
+    alice, carol = t.client("alice"), t.client("carol")
+    text = alice.Config.Apply(EDIT)
+    sensitive = alice.Config.Apply([("set", ["/files/etc/sysctl.d/exm-test.conf/kernel.sysrq", "1"])])
+    mode = alice.Config.Apply([("mode", ["/etc/hosts", "0640"])])
+    alice.Config.Apply([("mode", ["/etc/hosts", "0644"])])
+    wrong = []
+    for _, method in methods("History"):
+        name = f"History.{method.name}"
+        for change, action, file in ((text, "write-config", "/etc/hosts"),
+                                     (mode, "write-sensitive-config", "/etc/hosts"),
+                                     (sensitive, "write-sensitive-config", "/etc/sysctl.d/exm-test.conf")):
+            wanted = (action, {"method": name, "file": file})
+            if method.needs == "own-or-history":
+                wanted = ("read-history", {"method": name})
+            journal = daemon.Journal()
+            try:
+                getattr(carol.History, method.name)(*arguments(method, change=change))
+            except Refusal as refusal:
+                equal(refusal.short, "AccessDenied", name)
+            else:
+                equal(name, "History.ListChanges")
+            seen = _questions(journal, "carol")
+            if seen != [wanted]:
+                wrong.append(f"{name}: {seen} instead of {wanted}")
+    assert not wrong, "; ".join(wrong)
+
+
 def test_t07_write_actions(t):
     """An ordinary file, a sensitive one, several: each file is its own question (threat 48)."""
     t.file("/etc/hosts", HOSTS)
@@ -329,7 +361,7 @@ def test_t10_no_work_on_what_is_named_before_authorisation(t):
 GOLDEN_ACTIONS = {
     "read-config": "yes", "read-secret-config": "auth_admin", "write-config": "auth_admin",
     "write-sensitive-config": "auth_admin", "commit-several": "auth_admin", "read-units": "yes",
-    "manage-units": "auth_admin", "manage-unit-files": "auth_admin"}
+    "manage-units": "auth_admin", "manage-unit-files": "auth_admin", "read-history": "auth_admin"}
 
 
 def test_t11_t12_polkit_knows_the_actions_as_they_are_meant(t):
@@ -434,7 +466,8 @@ def test_t17_signals_tell_strangers_nothing(t):
     time.sleep(0.3)
     bob.bus("ListNames")
     heard = [entry for entry in heard if entry[1].startswith(NAME)]
-    equal(heard, [], "signals to a stranger")
+    equal([(entry[1], entry[2]) for entry in heard], [(f"{NAME}.History", "Committed")])
+    has_not(str(heard), canary)
 
 
 def test_t19_forged_signals_are_ignored(t):
@@ -564,7 +597,7 @@ def test_introspection_equals_the_xml(t):
     """busctl shows what the XML says, argument names included."""
     alice = t.client("alice")
     transaction = alice.begin()
-    for path, names in ((OBJECT, ("Config", "Units")), (transaction.path, ("Transaction",))):
+    for path, names in ((OBJECT, ("Config", "History", "Units")), (transaction.path, ("Transaction",))):
         text = alice.call(path, "org.freedesktop.DBus.Introspectable", "Introspect")
         live = {i.get("name"): _shape(i) for i in ElementTree.fromstring(text).findall("interface")
                 if i.get("name").startswith(NAME)}

@@ -162,18 +162,36 @@ def test_directory_of_another_user_is_refused(t):
     equal((folder / "x.conf").read_text(), "[Service]\nNice=2\n")
 
 
-def test_mount_point_is_refused(t):
-    t.file(FILE, "a = 1\n")
-    source = Path("/run/exm-mounted")
-    source.write_text("a = 1\n")
-    daemon.run("mount", "--bind", str(source), FILE)
-    t.undo(lambda: daemon.run("umount", FILE, check=False))
-    client = alice(t)
-    daemon.restart()
-    with expect("Refused") as seen:
-        client.Config.Apply(SET)
-    has(seen.message, FILE)
-    equal(source.read_text(), "a = 1\n")
+def test_mount_point_is_rewritten_in_place(t):
+    """As container managers mount /etc/hosts: the same inode gets the new text, and the old one back."""
+    for path, text, edit, wanted in (
+            ("/etc/hosts", HOSTS, ("set", ["/files/etc/hosts/1/ipaddr", "192.0.2.50"]),
+             HOSTS.replace("127.0.0.1", "192.0.2.50")),
+            (FILE, "a = 1\nb = 1\n", ("rm", [TREE + "/b"]), "a = 1\n")):
+        t.file(path, text)
+        source = Path("/run/exm-mounted")
+        source.unlink(missing_ok=True)
+        source.write_text(text)
+        source.chmod(0o640)
+        os.chown(source, 0, 6002)
+        os.setxattr(source, "user.exm", b"1")
+        t.undo(source.unlink)
+        daemon.run("mount", "--bind", str(source), path)
+        t.undo(lambda path=path: daemon.run("umount", path, check=False))
+        client = alice(t)
+        daemon.restart()
+        before, inode = daemon.fingerprint(source), source.stat().st_ino
+        change = client.Config.Apply([edit])
+        equal(source.read_text(), wanted)
+        equal((daemon.fingerprint(source)[:4], source.stat().st_ino), (before[:4], inode))
+        client.History.Revert(change)
+        equal((daemon.fingerprint(source), source.stat().st_ino), (before, inode))
+        change = client.Config.Apply([edit], confirm_within=600)
+        client.History.Revert(change)
+        equal((daemon.fingerprint(path), os.stat(path).st_ino), (before, inode))
+        daemon.run("umount", path)
+        source.unlink()
+        source.touch()
 
 
 def test_immutable_file_is_refused(t):

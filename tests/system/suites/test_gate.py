@@ -5,6 +5,8 @@ from bus import CONTRACT, GLib, OBJECT, expect
 from case import equal, has
 from samples import HOSTS, PROBE, PROBE_UNIT, arguments, methods, wrong_signature
 
+CHANGED = "/etc/networks"
+
 # They need no right to read beyond the one that their transaction holds already.
 HELD = {"Diff", "Rebase", "Rollback"}
 
@@ -27,6 +29,27 @@ class Unmoved:
         equal(self._state(), self._before, "process, name and files")
 
 
+def pending_change(t):
+    """A change of alice that awaits its confirmation."""
+    t.file(CHANGED, "link-local 169.254.0.0\n")
+    t.rules.allow("alice")
+    change = t.client("alice").Config.Apply(
+        [("set", [f"/files{CHANGED}/1/number", "169.254.1.0"])], confirm_within=600)
+    t.undo(lambda: settle(t.root, change))
+    return change
+
+
+def settle(root, change):
+    if any(c["id"] == change for c in root.History.ListChanges(state="pending")):
+        root.History.Confirm(change)
+
+
+def is_open(interface, method):
+    """Everybody may, and gets what is his own."""
+    return method.needs == "public" or method.name in HELD and interface == "Transaction" or \
+        method.about == "nothing" and interface == "History"
+
+
 def target(client, interface, transaction=None):
     return transaction if interface == "Transaction" else getattr(client, interface)
 
@@ -34,6 +57,7 @@ def target(client, interface, transaction=None):
 def refused(interface, method):
     def test(t):
         t.unit(PROBE, PROBE_UNIT)
+        change = pending_change(t) if interface == "History" else 0
         unmoved = Unmoved(t)
         bob = t.client("bob")
         transaction = None
@@ -43,13 +67,16 @@ def refused(interface, method):
         t.rules.deny("bob")
         on = target(bob, interface, transaction)
         call = getattr(on, method.name)
-        if method.needs == "public" or method.name in HELD and interface == "Transaction":
-            call(*arguments(method, "/etc/host.conf", "multi"))
+        given = arguments(method, "/etc/host.conf", "multi", change)
+        if is_open(interface, method):
+            call(*given)
         else:
             with expect("AccessDenied"):
-                call(*arguments(method, "/etc/host.conf", "multi"))
+                call(*given)
             with expect("AccessDenied"):
-                call(*arguments(method, "/etc/host.conf", "multi"), interactive=True)
+                call(*given, interactive=True)
+        if interface == "History":
+            equal(t.root.History.ListChanges(state="pending")[0]["id"], change)
         equal(daemon.run("systemctl", "is-active", PROBE, check=False).strip(), "inactive")
         unmoved.check()
     return test
@@ -59,6 +86,7 @@ def challenged(interface, method):
     """Without an agent and without the permission to ask there is only one answer."""
     def test(t):
         t.unit(PROBE, PROBE_UNIT)
+        change = pending_change(t) if interface == "History" else 0
         unmoved = Unmoved(t)
         bob = t.client("bob")
         transaction = None
@@ -67,12 +95,13 @@ def challenged(interface, method):
             transaction.SetValue("/files/etc/hosts/1/ipaddr", "192.0.2.66")
         t.rules.ask("bob")
         call = getattr(target(bob, interface, transaction), method.name)
-        if method.needs == "public" or method.name in HELD and interface == "Transaction":
+        if is_open(interface, method):
             return
+        given = arguments(method, "/etc/host.conf", "multi", change)
         with expect("InteractiveAuthorizationRequired"):
-            call(*arguments(method, "/etc/host.conf", "multi"))
+            call(*given)
         with expect("AccessDenied"):
-            call(*arguments(method, "/etc/host.conf", "multi"), interactive=True)
+            call(*given, interactive=True)
         unmoved.check()
     return test
 
@@ -102,6 +131,21 @@ def bad_arguments(interface, method):
     return test
 
 
+def test_changes_that_are_not_there(t):
+    """The same answer for everybody, whatever he may do."""
+    unmoved = Unmoved(t)
+    t.rules.allow("alice").deny("bob")
+    for user in ("alice", "bob", "root"):
+        client = t.client(user)
+        for _, method in methods("History"):
+            if method.about == "nothing":
+                continue
+            for change in (0, 999999999, 2**63 - 1, 2**63, 2**64 - 1):
+                with expect("NoSuchChange"):
+                    getattr(client.History, method.name)(*arguments(method, change=change))
+    unmoved.check()
+
+
 def _generate():
     """One test for each method and property of the gate: nobody can forget a new method."""
     for interface, method in methods():
@@ -119,7 +163,7 @@ def test_every_method_has_a_policy(t):
     assert len(found) >= 35, f"only {len(found)} methods in the introspection data"
     for method in found:
         assert method.needs in ("public", "read", "write", "read-units", "manage-units",
-                                "manage-unit-files"), method.name
+                                "manage-unit-files", "own-or-history", "own-or-write"), method.name
 
 
 def test_t04_no_argument_is_an_identity(t):
@@ -141,10 +185,13 @@ def test_allowed_is_allowed(t):
         transaction = alice.begin() if interface == "Transaction" else None
         if method.name in ("Mask", "Unmask"):
             continue  # their unit file is elsewhere: suite units
-        getattr(target(alice, interface, transaction), method.name)(*arguments(method))
+        change = pending_change(t) if interface == "History" else 0
+        getattr(target(alice, interface, transaction), method.name)(*arguments(method, change=change))
+        if change:
+            settle(t.root, change)
         if transaction and method.name not in ("Commit", "Rollback"):
             transaction.Rollback()
         for path in alice.Config.Transactions():
             alice.transaction(path).Rollback()
     daemon.run("systemctl", "stop", PROBE)
-    equal(len(CONTRACT), 3)
+    equal(len(CONTRACT), 4)
