@@ -110,13 +110,15 @@ static int add_merged(Call *call)
         const FileStep *step = &history_record(call)->steps[plan->next_step];
         const FileImage *image = history_image(call, plan->next_step);
         Node now = node_of_image(image, step), then = now;
+        int r;
 
         /* The change's own change of mode or owner is undone; else what is now stays. */
         if (!same_access(&step->before.metadata, &step->after.metadata))
                 then.metadata = step->before.metadata;
         then.content = plan->merged->content;
         then.size = plan->merged->size;
-        return add_item(call, step, &now, &then);
+        r = node_set_version(&then);
+        return r < 0 ? r : add_item(call, step, &now, &then);
 }
 
 static void on_parsed(int r, Failure *f, const ViewResult *result, void *userdata)
