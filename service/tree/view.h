@@ -9,9 +9,9 @@
  *
  * Operations are queued and run one after another; `done` runs exactly once for each, never before
  * the call returns. The worker is killed when one call takes longer than limits->worker_wall_sec
- * (EXM_E_LIMIT_EXCEEDED); its death is EXM_E_WORKER_FAILED. A read (not an Edit) lost to a crash is
- * repeated once on a fresh worker. Every answer is checked as hostile: D-Bus type, sizes, every
- * path under /files<a file of this view>. Who may read the files was decided before.
+ * (EXM_E_LIMIT_EXCEEDED); its death is EXM_E_WORKER_FAILED. What is lost to a crash is repeated
+ * once on a fresh worker. Every answer is checked as hostile: D-Bus type, sizes, every path under
+ * /files<a file of this view>. Who may read the files was decided before.
  */
 #pragma once
 

@@ -472,7 +472,7 @@ def test_t17_signals_tell_strangers_nothing(t):
 
 def test_t19_forged_signals_are_ignored(t):
     """JobRemoved, NameOwnerChanged and polkit's Changed, sent straight to the service by bob."""
-    t.unit("exm-slow.service", "[Service]\nExecStart=/bin/sh -c 'trap \"sleep 2; exit 0\" TERM; "
+    t.unit("exm-slow.service", "[Service]\nExecStart=/bin/sh -c 'trap \"sleep 6; exit 0\" TERM; "
            "while :; do sleep 0.1; done'\n")
     t.rules.allow("alice")
     alice, bob = t.client("alice"), t.client("bob")
@@ -494,10 +494,11 @@ def test_t19_forged_signals_are_ignored(t):
                                "org.freedesktop.PolicyKit1.Authority", "Changed", None)
     bob.connection.flush_sync(None)
     time.sleep(0.5)
-    assert not stop.done(), "the reply came before the job's end"
+    if time.monotonic() - start < 5.5:
+        assert not stop.done(), "the reply came before the job's end"
     equal(alice.Config.Transactions(), [transaction.path], "the transaction after a forged goodbye")
     equal(stop.result(30)[0], "done")
-    assert time.monotonic() - start >= 1.9
+    assert time.monotonic() - start >= 5.9
     equal(daemon.unique_name(t.root), service)
 
 
