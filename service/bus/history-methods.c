@@ -15,6 +15,7 @@
 #include "bus/show.h"
 #include "bus/signals.h"
 #include "commit/moment.h"
+#include "files/parents.h"
 #include "util/strv.h"
 
 /* --- ListChanges --- */
@@ -366,22 +367,44 @@ int method_history_extend(Call *call)
 
 /* --- Revert --- */
 
+static void remove_parents_work(void *userdata)
+{
+        Call *call = userdata;
+        const ChangeRecord *record = history_record(call);
+
+        for (size_t i = record->n_steps; i > 0; i--)
+                if (record->steps[i - 1].before.kind == NODE_MISSING)
+                        parents_remove(call->manager->roots, record->steps[i - 1].parents);
+}
+
+static void answer_revert(void *userdata)
+{
+        Call *call = userdata;
+
+        if (!call->dead)
+                call_reply(call, "t", call->change);
+        call_unref(call);
+}
+
+/* The directories that the change had made for its files go with these if they are empty; not yet
+ * if the files may still come back by themselves. */
 static void on_reverted(int r, Failure *f, const ChangeRecord *record, void *userdata)
 {
         Call *call = userdata;
 
-        if (r == 0)
-                signals_committed(call->manager, record, call->public_files);
-        if (!call->dead) {
-                if (r == 0) {
-                        call->change = record->id;
-                        call_reply(call, "t", record->id);
-                } else {
+        if (r != 0) {
+                if (!call->dead) {
                         failure_move(&call->failure, f);
                         call_fail(call, r);
                 }
+                call_unref(call);
+                return;
         }
-        call_unref(call);
+        call->change = record->id;
+        signals_committed(call->manager, record, call->public_files);
+        if (record->state != CHANGE_APPLIED ||
+            task_run(call->manager->pool, remove_parents_work, answer_revert, call) < 0)
+                answer_revert(call);
 }
 
 static int check_expected(Call *call)
