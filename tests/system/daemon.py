@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from bus import Client, GLib, NAME
+from bus import Client, GLib, NAME, Refusal
 
 SERVICE = "exmachina.service"
 AUDIT = "7a1c7d2e1bb44d2f9d5d3f6c0e9a4b51"
@@ -29,6 +29,21 @@ def restart():
 
 def stop():
     run("systemctl", "stop", SERVICE)
+
+
+def kill(root):
+    """As a crash would end it; systemd starts it again by itself. Returns: the new process."""
+    old = pid(root)
+    run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", SERVICE)
+
+    def another():
+        try:
+            return pid(root) != old and pid(root)
+        except Refusal:
+            return None
+    new = wait_for(another, "another process", 30)
+    run("systemctl", "reset-failed", SERVICE, check=False)
+    return new
 
 
 def end_unit(name):
