@@ -88,7 +88,8 @@ void view_fail(View *view, int r, Failure *f)
                 lost = true;
         if (leaves_doubt(op, r))
                 view->restart = true;
-        /* An edit too: what the worker had done of it is gone with it, and nothing of it is recorded. */
+        /* An edit too: what the worker had done of it is gone with it, and nothing of it is
+         * recorded. */
         if (lost && !op->repeated) {
                 op->repeated = true;
                 operation_reset(op);
