@@ -433,7 +433,7 @@ def test_tokens_and_messages_that_are_none(t):
             alice.Config.Apply(EDIT, token=token)
         has(seen.message, "token")
         with expect("InvalidArgs"):
-            alice.History.Revert(1 << 40, token=token) if False else alice.begin().Commit(token=token)
+            alice.begin().Commit(token=token)
     with expect("InvalidArgs") as seen:
         alice.Config.Apply(EDIT, message="x" * 4097)
     has(seen.message, "message")
@@ -682,8 +682,7 @@ def test_signals_name_public_files_only(t):
             (alice.Config.Apply([("set", [TREE + "/a", "3"]), ("set", [f"/files{OTHER}/a", "2"])]), [OTHER]),
             (alice.Config.Apply([("mode", [OTHER, "0600"])]), []),
             (alice.Config.Apply([("mode", [OTHER, "0644"])]), [])]
-    made.append((alice.History.Revert(made[1][0], merge=True) if False else alice.History.Revert(made[0][0]),
-                 ["/etc/hosts"]))
+    made.append((alice.History.Revert(made[0][0]), ["/etc/hosts"]))
     daemon.wait_for(lambda: len(heard) >= len(made), "signals", 20)
     equal(heard, [("History", "Committed", (change, files)) for change, files in made])
 
