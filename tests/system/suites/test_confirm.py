@@ -436,3 +436,6 @@ def test_service_does_not_go_idle_while_a_change_is_pending(t):
     alice.History.Confirm(change)
     daemon.wait_for(lambda: not Path(f"/proc/{process}").exists(), "its end when idle", 30)
     equal(text(), CHANGED)
+
+
+test_killed_then_taken_back_in_time.slow = True

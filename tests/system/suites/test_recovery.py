@@ -358,3 +358,6 @@ def test_recovery_comes_before_whatever_reads_the_files(t):
     assert "local-fs.target" in after, after
     for target in ("sysinit.target", "emergency.target", "rescue.target"):
         assert unit in show(target, "Wants"), target
+
+
+test_pending_change_is_taken_back_when_there_is_room_again.slow = True
