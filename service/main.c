@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
@@ -125,45 +126,6 @@ static int make_event(sd_event **ret)
         return 0;
 }
 
-static int run(const char *config_file)
-{
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
-        _cleanup_(settings_done) Settings settings = { 0 };
-        ManagerConfig config = { 0 };
-        Manager *manager = NULL;
-        int r;
-
-        r = settings_read(&settings, config_file);
-        if (r < 0)
-                return EXIT_CONFIG;
-        log_set_level(settings.log_level);
-        config = (ManagerConfig){
-                .limits = &settings.limits,
-                .readable = settings.readable,
-                .writable = settings.writable,
-                .ordinary_files = EXM_DATADIR "/exmachina/ordinary-files",
-                .file_modes = EXM_DATADIR "/exmachina/file-modes",
-                .diff_path = EXM_LIBEXECDIR "/exmachina/exmachina-diff",
-                .tree = {
-                        .worker_path = EXM_LIBEXECDIR "/exmachina/exmachina-worker",
-                        .lens_dir = EXM_LENSDIR,
-                        .cache_dir = EXM_CACHEDIR,
-                        .limits = &settings.limits,
-                        .lenses = settings.lenses,
-                        .n_lenses = settings.n_lenses,
-                },
-        };
-        r = find_worker_user(&config.tree.worker_uid, &config.tree.worker_gid);
-        if (r >= 0)
-                r = make_event(&event);
-        if (r >= 0)
-                r = manager_new(&manager, event, &config);
-        if (r >= 0)
-                r = run_loop(event);
-        manager_free(manager);
-        return r;
-}
-
 /* systemd reads unit files and fstab anew. The bus is not up yet: systemctl has a way of its own.
  */
 static void reload_systemd(void)
@@ -212,6 +174,49 @@ static int recover(const char *config_file)
         return EXIT_SUCCESS;
 }
 
+static int run(const char *config_file)
+{
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(settings_done) Settings settings = { 0 };
+        ManagerConfig config = { 0 };
+        Manager *manager = NULL;
+        int r;
+
+        r = settings_read(&settings, config_file);
+        if (r < 0) {
+                /* A change that waits to be confirmed comes back all the same. */
+                if (access(EXM_STATEDIR "/" JOURNAL_UNFINISHED, F_OK) == 0)
+                        recover(NULL);
+                return EXIT_CONFIG;
+        }
+        log_set_level(settings.log_level);
+        config = (ManagerConfig){
+                .limits = &settings.limits,
+                .readable = settings.readable,
+                .writable = settings.writable,
+                .ordinary_files = EXM_DATADIR "/exmachina/ordinary-files",
+                .file_modes = EXM_DATADIR "/exmachina/file-modes",
+                .diff_path = EXM_LIBEXECDIR "/exmachina/exmachina-diff",
+                .tree = {
+                        .worker_path = EXM_LIBEXECDIR "/exmachina/exmachina-worker",
+                        .lens_dir = EXM_LENSDIR,
+                        .cache_dir = EXM_CACHEDIR,
+                        .limits = &settings.limits,
+                        .lenses = settings.lenses,
+                        .n_lenses = settings.n_lenses,
+                },
+        };
+        r = find_worker_user(&config.tree.worker_uid, &config.tree.worker_gid);
+        if (r >= 0)
+                r = make_event(&event);
+        if (r >= 0)
+                r = manager_new(&manager, event, &config);
+        if (r >= 0)
+                r = run_loop(event);
+        manager_free(manager);
+        return r;
+}
+
 static int usage(const char *program, int code)
 {
         fprintf(code == 0 ? stdout : stderr,
@@ -224,6 +229,14 @@ static int usage(const char *program, int code)
                 "  --version      print the version\n",
                 program);
         return code;
+}
+
+/* polkit-gobject warns of every check that is cancelled after it was answered. */
+static void on_glib_message(const char *domain, GLogLevelFlags level, const char *message,
+                            gpointer userdata)
+{
+        log_message(level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL) ? LOG_ERR : LOG_DEBUG,
+                    "%s: %s", domain ?: "GLib", message);
 }
 
 int main(int argc, char *argv[])
@@ -261,6 +274,10 @@ int main(int argc, char *argv[])
 
         /* What the caller's environment says must steer nothing: locale, augeas, GLib, polkit. */
         umask(0077);
+        g_log_set_default_handler(on_glib_message, NULL);
+        /* What was large goes back to the system at once, and threads share few heaps. */
+        mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+        mallopt(M_ARENA_MAX, 2);
         r = only_recover ? recover(config_file) : run(config_file);
         return r < 0 ? EXIT_FAILURE : r;
 }

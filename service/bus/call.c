@@ -119,6 +119,26 @@ int call_budget(Call *call, size_t bytes)
                            LIMIT_MESSAGE_BYTES);
 }
 
+int call_hold_bytes(Call *call, uint64_t bytes)
+{
+        const Limits *limits = call->manager->limits;
+        uint64_t user = bytes, total = bytes;
+        const Call *other;
+
+        LIST_FOREACH(other, &call->manager->calls, entry) {
+                total += other->held_bytes;
+                if (other->uid == call->uid)
+                        user += other->held_bytes;
+        }
+        if (user > limits->staged_bytes_user || total > limits->staged_bytes_total)
+                return failure_set(
+                        &call->failure, EXM_E_LIMIT_EXCEEDED,
+                        "too much of the history is being looked at: wait for the answers "
+                        "that are under way");
+        call->held_bytes = bytes;
+        return 0;
+}
+
 char *call_method_name(const Call *call)
 {
         char *name;
@@ -145,7 +165,8 @@ static void call_audit(Call *call, const char *outcome)
 
         bool denied = is_denial(outcome);
 
-        if (!denied && call->method->needs != NEEDS_WRITE && !call->method->verb)
+        if (!denied && call->method->needs != NEEDS_WRITE &&
+            call->method->needs != NEEDS_OWN_OR_WRITE && !call->method->verb)
                 return;
         audit_write(call->manager->audit,
                     &(AuditRecord){

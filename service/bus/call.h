@@ -49,6 +49,7 @@ struct Call {
         const char *about_message;
         uint64_t change;
         size_t reply_bytes;
+        uint64_t held_bytes; /* of history that is in memory for it */
 
         Transaction
                 *transaction; /* counted; the object called, or a private one (Preview, Apply) */
@@ -96,6 +97,10 @@ int call_add_file(Call *call, const char *file);
 /* Counts towards the size of the reply. Returns: 0 or EXM_E_LIMIT_EXCEEDED with call->failure set.
  */
 int call_budget(Call *call, size_t bytes);
+
+/* Before so much of the history is loaded: of one user and in all no more than may be staged.
+ * Returns: 0 or EXM_E_LIMIT_EXCEEDED with call->failure set. */
+int call_hold_bytes(Call *call, uint64_t bytes);
 
 /* An empty reply to be filled; sent with call_send(). Returns: 0 or -errno. */
 int call_new_reply(Call *call, sd_bus_message **ret);

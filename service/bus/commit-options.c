@@ -20,7 +20,9 @@ int commit_options_check(Call *call)
 
         if (message && (strlen(message->s) > MESSAGE_MAX_BYTES || !utf8_is_writable(message->s)))
                 return failure_set(&call->failure, EXM_E_INVALID_ARGS,
-                                   "message: must be text of at most %u bytes", MESSAGE_MAX_BYTES);
+                                   "message: must be text of at most %u bytes, without control "
+                                   "characters but tab and newline",
+                                   MESSAGE_MAX_BYTES);
         if (token && (!*token->s || strlen(token->s) > TOKEN_MAX_BYTES || !utf8_is_plain(token->s)))
                 return failure_set(&call->failure, EXM_E_INVALID_ARGS,
                                    "token: must be 1 to %u bytes without control characters",

@@ -24,6 +24,7 @@ typedef struct Pending {
         uint64_t id, deadline;
         char timer[64]; /* systemd's, without suffix */
         bool running;   /* it is being taken back, and outlives its end until that is over */
+        bool keeping;   /* Confirm or Extend is at work */
         bool forgotten; /* it is not pending any more */
 } Pending;
 
@@ -33,14 +34,21 @@ struct Deadlines {
         LIST_HEAD(, Pending) pending;
 };
 
-static Pending *find(const Deadlines *d, uint64_t id)
+static Pending *find_any(const Deadlines *d, uint64_t id)
 {
         Pending *p;
 
         LIST_FOREACH(p, &d->pending, entry)
-                if (p->id == id && !p->forgotten)
+                if (p->id == id)
                         return p;
         return NULL;
+}
+
+static Pending *find(const Deadlines *d, uint64_t id)
+{
+        Pending *p = find_any(d, id);
+
+        return p && !p->forgotten ? p : NULL;
 }
 
 static void set_timer(Deadlines *d)
@@ -49,7 +57,7 @@ static void set_timer(Deadlines *d)
         const Pending *p;
 
         LIST_FOREACH(p, &d->pending, entry)
-                if (!p->running && !p->forgotten && p->deadline < nearest)
+                if (!p->running && !p->keeping && !p->forgotten && p->deadline < nearest)
                         nearest = p->deadline;
         if (nearest == UINT64_MAX) {
                 sd_event_source_set_enabled(d->timer, SD_EVENT_OFF);
@@ -88,7 +96,10 @@ static void on_reverted(int r, Failure *f, const ChangeRecord *record, void *use
                         log_error("Change %" PRIu64 " was not confirmed and could not be wholly "
                                   "taken back: %s",
                                   p->id, why);
-                signals_reverted(d->manager, p->id, "deadline");
+                if (r == 0)
+                        signals_reverted(d->manager, p->id, "deadline");
+                else
+                        deadlines_forget(d, p->id);
         } else {
                 log_error("Change %" PRIu64 " could not be taken back yet: %s", p->id, why);
                 p->deadline = moment_now(CLOCK_BOOTTIME) + RETRY_USEC;
@@ -104,7 +115,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
         int r;
 
         LIST_FOREACH(p, &d->pending, entry) {
-                if (p->running || p->forgotten || p->deadline > usec)
+                if (p->running || p->keeping || p->forgotten || p->deadline > usec)
                         continue;
                 p->running = true;
                 r = commit_revert_pending(d->manager->committer, p->id, "deadline", on_reverted, p);
@@ -161,10 +172,55 @@ void deadlines_forget(Deadlines *d, uint64_t id)
                 return;
         p->forgotten = true;
         units_stop_timer(d->manager->units, p->timer);
-        if (!p->running)
+        if (!p->running && !p->keeping)
                 pending_free(p);
         set_timer(d);
         manager_touch_idle(d->manager);
+}
+
+static bool begin(Deadlines *d, uint64_t id, bool keep)
+{
+        Pending *p = find(d, id);
+
+        if (!p || p->running || p->keeping)
+                return false;
+        p->keeping = keep;
+        p->running = !keep;
+        set_timer(d);
+        return true;
+}
+
+static void end(Deadlines *d, uint64_t id)
+{
+        Pending *p = find_any(d, id);
+
+        if (!p)
+                return;
+        p->keeping = p->running = false;
+        if (p->forgotten)
+                pending_free(p);
+        set_timer(d);
+        manager_touch_idle(d->manager);
+}
+
+bool deadlines_begin_keep(Deadlines *d, uint64_t id)
+{
+        return begin(d, id, /* keep= */ true);
+}
+
+void deadlines_end_keep(Deadlines *d, uint64_t id)
+{
+        end(d, id);
+}
+
+bool deadlines_begin_revert(Deadlines *d, uint64_t id)
+{
+        return begin(d, id, /* keep= */ false);
+}
+
+void deadlines_end_revert(Deadlines *d, uint64_t id)
+{
+        end(d, id);
 }
 
 bool deadlines_any(const Deadlines *d)
@@ -172,27 +228,58 @@ bool deadlines_any(const Deadlines *d)
         return d && !LIST_EMPTY(&d->pending);
 }
 
-static void watch_unfinished(Deadlines *d, Failure *f)
+/* What became of one that was unfinished when the service started. */
+static void settled_at_start(Deadlines *d, uint64_t id)
 {
-        _cleanup_free_ uint64_t *ids = NULL;
-        size_t n = 0;
+        _cleanup_record_ ChangeRecord record = { 0 };
+        _cleanup_failure_ Failure f = { 0 };
+        char boot_id[RECORD_BOOT_ID_SIZE];
+        bool rebooted;
 
-        if (journal_unfinished(d->manager->journal, &ids, &n, f) != 0)
+        if (journal_load(d->manager->journal, id, /* content= */ false, &record, &f) != 0)
                 return;
-        for (size_t i = 0; i < n; i++) {
-                _cleanup_record_ ChangeRecord record = { 0 };
-
-                if (journal_load(d->manager->journal, ids[i], /* content= */ false, &record, f) ==
-                            0 &&
-                    record.state == CHANGE_PENDING)
-                        deadlines_watch(d, record.id, record.deadline);
+        if (record.state == CHANGE_PENDING) {
+                deadlines_watch(d, id, record.deadline);
+                return;
         }
+        if (!change_state_is_finished(record.state))
+                return;
+        audit_write(d->manager->audit,
+                    &(AuditRecord){ .uid = 0,
+                                    .method = "recovery",
+                                    .authority = "recovery",
+                                    .outcome = change_state_to_string(record.state),
+                                    .message = record.reason,
+                                    .change = id });
+        rebooted = moment_boot_id(boot_id) == 0 && strcmp(boot_id, record.boot_id) != 0;
+        if (record.state == CHANGE_REVERTED)
+                signals_reverted(d->manager, id, rebooted ? "reboot" : "deadline");
+}
+
+/* Blocking: nothing is served yet. */
+static void recover_at_start(Deadlines *d)
+{
+        _cleanup_(recovery_done) Recovery recovery = { 0 };
+        _cleanup_failure_ Failure f = { 0 };
+        _cleanup_free_ uint64_t *ids = NULL;
+        Manager *m = d->manager;
+        size_t n = 0;
+        int r;
+
+        r = journal_unfinished(m->journal, &ids, &n, &f);
+        if (r == 0)
+                r = recover_all(m->journal, m->roots, &recovery, &f);
+        if (r != 0)
+                log_error("Unfinished changes cannot be brought to an end: %s",
+                          f.message ?: strerror(r < 0 ? -r : EPROTO));
+        if (recovery.reload_manager)
+                units_reload_manager(m->units);
+        for (size_t i = 0; i < n; i++)
+                settled_at_start(d, ids[i]);
 }
 
 int deadlines_new(Deadlines **ret, Manager *m)
 {
-        _cleanup_(recovery_done) Recovery recovery = { 0 };
-        _cleanup_failure_ Failure f = { 0 };
         Deadlines *d;
         int r;
 
@@ -203,21 +290,15 @@ int deadlines_new(Deadlines **ret, Manager *m)
         LIST_INIT(&d->pending);
         r = sd_event_add_time(m->event, &d->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_deadline,
                               d);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(d->timer, SD_EVENT_OFF);
         if (r < 0) {
                 deadlines_free(d);
                 return r;
         }
-        sd_event_source_set_enabled(d->timer, SD_EVENT_OFF);
         *ret = d;
-        if (!journal_has_unfinished(m->journal))
-                return 0;
-        r = recover_all(m->journal, m->roots, &recovery, &f);
-        if (r != 0)
-                log_error("Unfinished changes cannot be brought to an end: %s",
-                          f.message ?: strerror(-r));
-        if (recovery.reload_manager)
-                units_reload_manager(m->units);
-        watch_unfinished(d, &f);
+        if (journal_has_unfinished(m->journal))
+                recover_at_start(d);
         return 0;
 }
 

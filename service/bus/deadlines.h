@@ -22,5 +22,13 @@ Deadlines *deadlines_free(Deadlines *deadlines);
 void deadlines_watch(Deadlines *deadlines, uint64_t id, uint64_t deadline);
 void deadlines_forget(Deadlines *deadlines, uint64_t id);
 
+/* A change is kept (Confirm, Extend) or taken back (deadline, Revert), never both at once. What
+ * begins first goes to its end: the other is told that the change does not await anything any more.
+ * Returns: false if something has begun; else the end is due. */
+bool deadlines_begin_keep(Deadlines *deadlines, uint64_t id);
+void deadlines_end_keep(Deadlines *deadlines, uint64_t id);
+bool deadlines_begin_revert(Deadlines *deadlines, uint64_t id);
+void deadlines_end_revert(Deadlines *deadlines, uint64_t id);
+
 /* Returns: true while a change is pending. */
 bool deadlines_any(const Deadlines *deadlines);

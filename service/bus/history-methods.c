@@ -293,9 +293,12 @@ static void on_settled(void *userdata)
         Call *call = userdata;
         Settle *settle = call->state;
 
+        uint64_t id = settle->record.id;
+
         /* What has been settled is told also if the caller has gone. */
         if (settle->r == 0)
                 settle->done(call, &settle->record);
+        deadlines_end_keep(call->manager->deadlines, id);
         if (!call->dead && settle->r != 0) {
                 failure_move(&call->failure, &settle->failure);
                 call_fail(call, settle->r == EXM_E_CONFLICT ? not_pending(call) : settle->r);
@@ -324,10 +327,14 @@ static int settle(Call *call, ChangeState state, uint64_t deadline,
                                     .pending_since = record->pending_since,
                                     .deadline = deadline };
         memcpy(s->record.boot_id, record->boot_id, sizeof(record->boot_id));
+        if (!deadlines_begin_keep(call->manager->deadlines, record->id))
+                return not_pending(call);
         call->past_return = true;
         r = task_run(call->manager->pool, settle_work, on_settled, call_ref(call));
-        if (r < 0)
+        if (r < 0) {
+                deadlines_end_keep(call->manager->deadlines, record->id);
                 call_unref(call);
+        }
         return r;
 }
 
@@ -500,8 +507,11 @@ static void on_taken_back(int r, Failure *f, const ChangeRecord *record, void *u
         Call *call = userdata;
         uint64_t id = history_record(call)->id;
 
-        if (r == 0 || r == EXM_E_CONFLICT)
+        if (r == 0)
                 signals_reverted(call->manager, id, "revert");
+        else if (r == EXM_E_CONFLICT)
+                deadlines_forget(call->manager->deadlines, id);
+        deadlines_end_revert(call->manager->deadlines, id);
         if (!call->dead) {
                 if (r == 0) {
                         call_reply(call, "t", id);
@@ -527,10 +537,16 @@ int method_history_revert(Call *call)
                 history_load_content(call, plan_to_revert);
                 return 0;
         }
+        if (!deadlines_begin_revert(call->manager->deadlines, record->id))
+                return failure_set(&call->failure, EXM_E_CONFLICT,
+                                   "change %" PRIu64 " is being confirmed or taken back just now",
+                                   record->id);
         call->past_return = true;
         r = commit_revert_pending(call->manager->committer, record->id, "revert", on_taken_back,
                                   call_ref(call));
-        if (r < 0)
+        if (r < 0) {
+                deadlines_end_revert(call->manager->deadlines, record->id);
                 call_unref(call);
+        }
         return r;
 }

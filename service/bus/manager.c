@@ -164,16 +164,58 @@ static int make_rooms(Manager *m, const ManagerConfig *config)
         if (r >= 0)
                 r = units_new(&m->units, m->bus, m->limits);
         if (r >= 0)
-                r = deadlines_new(&m->deadlines, m);
-        if (r >= 0)
                 r = authoriser_new(&m->authoriser, m->limits);
         if (r >= 0)
                 r = audit_new(&m->audit, m->event);
+        if (r >= 0)
+                r = deadlines_new(&m->deadlines, m);
         if (r >= 0)
                 r = sd_event_add_time_relative(m->event, &m->idle, CLOCK_MONOTONIC,
                                                (uint64_t)m->limits->idle_exit_sec * 1000000, 0,
                                                on_idle, m);
         return r < 0 ? log_failed(r, "the service cannot be set up") : 0;
+}
+
+/* Answers everything, while the bus is still there to carry it. */
+static void manager_stop(Manager *m)
+{
+        Transaction *t;
+        Call *call;
+        Peer *peer;
+
+        m->stopping = true;
+        /* Commits that have begun are ended and answered before anything else is. */
+        if (m->pool)
+                task_pool_settle(m->pool);
+        /* What is left waits for systemd, polkit or a worker: it is told, and on record. */
+        while ((call = LIST_FIRST(&m->calls))) {
+                failure_done(&call->failure);
+                failure_set(
+                        &call->failure, EXM_E_TIMEOUT,
+                        "the service was stopped meanwhile; what it had asked systemd for goes on");
+                call_fail(call, EXM_E_TIMEOUT);
+        }
+        while ((t = LIST_FIRST(&m->transactions)))
+                transaction_end(t, "shutdown");
+        while ((peer = LIST_FIRST(&m->peers)))
+                peer_vanish(peer);
+        if (m->bus)
+                sd_bus_flush(m->bus);
+}
+
+/* Before sd-bus' own exit source, which closes the connection. */
+static int on_exit_event(sd_event_source *source, void *userdata)
+{
+        manager_stop(userdata);
+        return 0;
+}
+
+static int watch_exit(Manager *m)
+{
+        int r;
+
+        r = sd_event_add_exit(m->event, &m->exit, on_exit_event, m);
+        return r < 0 ? r : sd_event_source_set_priority(m->exit, SD_EVENT_PRIORITY_IMPORTANT);
 }
 
 int manager_new(Manager **ret, sd_event *event, const ManagerConfig *config)
@@ -195,6 +237,8 @@ int manager_new(Manager **ret, sd_event *event, const ManagerConfig *config)
 
         r = connect_bus(m);
         if (r >= 0)
+                r = watch_exit(m);
+        if (r >= 0)
                 r = make_rooms(m, config);
         if (r >= 0)
                 r = export_objects(m);
@@ -208,19 +252,9 @@ int manager_new(Manager **ret, sd_event *event, const ManagerConfig *config)
 
 Manager *manager_free(Manager *m)
 {
-        Transaction *t;
-        Peer *peer;
-
         if (!m)
                 return NULL;
-        m->stopping = true;
-        /* Commits that have begun are ended and answered before anything else is. */
-        if (m->pool)
-                task_pool_settle(m->pool);
-        while ((t = LIST_FIRST(&m->transactions)))
-                transaction_end(t, "shutdown");
-        while ((peer = LIST_FIRST(&m->peers)))
-                peer_vanish(peer);
+        manager_stop(m);
         committer_free(m->committer);
         m->pool = task_pool_free(m->pool);
         deadlines_free(m->deadlines);
@@ -234,6 +268,7 @@ Manager *manager_free(Manager *m)
         ordinary_files_free(m->ordinary);
         roots_free(m->roots);
         sd_event_source_disable_unref(m->idle);
+        sd_event_source_disable_unref(m->exit);
         sd_bus_flush_close_unref(m->bus);
         sd_event_unref(m->event);
         free(m);

@@ -67,7 +67,7 @@ typedef struct Manager {
         LIST_HEAD(, Transaction) transactions;
         uint64_t last_transaction;
 
-        sd_event_source *idle;
+        sd_event_source *idle, *exit;
         bool pruning;  /* retention.c is at work */
         bool stopping; /* the name is being given up */
         bool released; /* it is given up: what was queued before is served, then it ends */

@@ -351,7 +351,10 @@ void reach_start(Call *call, void (*done)(Call *call))
         call->reach.probe_only = call->method->about == ABOUT_GLOB;
         call->reach.refresh = strcmp(call->method->member, "Rebase") == 0;
         call->reach.roots = m->roots;
+        /* What no answer could hold is not read. */
         call->reach.max_bytes = m->limits->file_bytes;
+        if (call->method->about == ABOUT_FILE && call->reach.max_bytes > LIMIT_MESSAGE_BYTES)
+                call->reach.max_bytes = LIMIT_MESSAGE_BYTES;
         call->reach.max_files = m->limits->view_files;
         r = reach_check_syntax(call);
         if (r != 0) {

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <string.h>
 
@@ -235,13 +236,27 @@ static int split_owner(Owner *owner, const char *text)
         return owner->user && owner->group ? 0 : -ENOMEM;
 }
 
+/* No text or value is longer than a file may be. */
+static int check_size(const Edit *edit, size_t index, uint64_t max_bytes, Failure *f)
+{
+        for (char **arg = edit->args; *arg; arg++)
+                if (strlen(*arg) > max_bytes)
+                        return failure_set(f, EXM_E_LIMIT_EXCEEDED,
+                                           "edit %zu: %s has more than the %" PRIu64
+                                           " bytes that a file may have",
+                                           index, edit->verb, max_bytes);
+        return 0;
+}
+
 /* Sorts the edits into the worker's and ours. */
-static int stage_fill(Stage *stage, Failure *f)
+static int stage_fill(Stage *stage, uint64_t max_bytes, Failure *f)
 {
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < stage->n_edits; i++) {
                 r = edit_check(&stage->edits[i], i, &stage->kinds[i], f);
+                if (r == 0)
+                        r = check_size(&stage->edits[i], i, max_bytes, f);
                 if (r == 0 && stage->kinds[i] == VERB_TREE) {
                         stage->batch[stage->n_batch] = stage->edits[i];
                         stage->indexes[stage->n_batch++] = i;
@@ -272,7 +287,7 @@ int stage_edits(Call *call, const Edit *edits, size_t n_edits, bool numbered,
         stage->indexes = calloc(n_edits + 1, sizeof(*stage->indexes));
         if (!stage->kinds || !stage->owners || !stage->batch || !stage->indexes)
                 return -ENOMEM;
-        r = stage_fill(stage, &call->failure);
+        r = stage_fill(stage, call->manager->limits->file_bytes, &call->failure);
         if (r != 0) {
                 if (r > 0 && !numbered)
                         renumber(&(Stage){ .n_batch = 1, .indexes = (size_t[]){ 0 } },

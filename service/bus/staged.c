@@ -100,6 +100,12 @@ static int change_fill(FileChange *change, bool *ret_needed, const StagedFile *s
         const FileImage *base = change->base;
 
         *ret_needed = true;
+        if (staged && staged->link_target && text)
+                return failure_set(
+                        f, EXM_E_INVALID_EDIT,
+                        "%s: is to become a link, and other edits change it too: which of "
+                        "the two?",
+                        base->path);
         if (staged && staged->link_target) {
                 change->kind = FILE_CHANGE_LINK;
                 change->link_target = strdup(staged->link_target);

@@ -9,7 +9,9 @@
 #include "bus/gate.h"
 #include "bus/query.h"
 
-#define OUR_UNIT "exmachina.service"
+#define OUR_UNIT        "exmachina.service"
+#define MAX_LISTS_USER  2U
+#define MAX_LISTS_TOTAL 8U
 
 static UnitVerb verb_of(const Call *call)
 {
@@ -67,7 +69,29 @@ static void on_list(int r, Failure *f, const UnitsResult *result, void *userdata
                      reply);
 }
 
-int method_units_list_units(Call *call)
+/* A list of all units is work for systemd that everybody waits for: one user has few of them made
+ * at a time. */
+static int check_few_lists(Call *call)
+{
+        unsigned n_user = 0, n_total = 0;
+        const Call *other;
+
+        LIST_FOREACH(other, &call->manager->calls, entry) {
+                if (other->method != call->method || !other->request)
+                        continue;
+                n_total++;
+                if (other->uid == call->uid)
+                        n_user++;
+        }
+        if (n_user < MAX_LISTS_USER && n_total < MAX_LISTS_TOTAL)
+                return 0;
+        return failure_set(&call->failure, EXM_E_LIMIT_EXCEEDED,
+                           "too many lists of units are being made (at most %u of one user, %u in "
+                           "all): wait for an answer",
+                           MAX_LISTS_USER, MAX_LISTS_TOTAL);
+}
+
+static int list_units(Call *call)
 {
         const Arg *patterns = &call->args.arg[0];
         _cleanup_free_ char **list = calloc(patterns->n_strings + 1, sizeof(char *));
@@ -78,6 +102,13 @@ int method_units_list_units(Call *call)
                 list[i] = (char *)patterns->strings[i];
         return units_list(call->manager->units, list, on_list, call, &call->request,
                           &call->failure);
+}
+
+int method_units_list_units(Call *call)
+{
+        int r = check_few_lists(call);
+
+        return r != 0 ? r : list_units(call);
 }
 
 static int append_status(sd_bus_message *reply, const UnitStatus *status)

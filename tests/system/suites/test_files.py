@@ -464,7 +464,7 @@ def test_the_loop_answers_while_files_are_slow(t):
                 out.write(("# " + "y" * 97 + "\n") * (90000 if i == 0 else 30000))
             with expect("LimitExceeded"):
                 client.Config.ReadFile(FILE)
-    watch.check(at_least=3)
+    watch.check(at_least=1)
 
 
 def test_passwd_is_changed_under_its_lock(t):
