@@ -292,11 +292,6 @@ void call_fail(Call *call, int r)
         call_end(call);
 }
 
-void call_cancel(Call *call)
-{
-        call_end(call);
-}
-
 static Call *first_of_peer(const Peer *peer)
 {
         Call *call;
@@ -316,7 +311,7 @@ void calls_cancel_of_peer(Peer *peer)
                 if (call->past_return)
                         call->peer = NULL;
                 else
-                        call_cancel(call);
+                        call_end(call);
         }
 }
 

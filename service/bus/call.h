@@ -21,13 +21,6 @@
 #include "files/diff.h"
 #include "util/failure.h"
 
-/* What a change to be taken back amounts to now (restore.h). */
-typedef struct Restored {
-        Shown *items; /* `path` is the step's, in its order */
-        char **names; /* what is acted on */
-        size_t n_items;
-} Restored;
-
 struct Call {
         LIST_ENTRY(Call) entry;
         unsigned n_ref;
@@ -113,7 +106,6 @@ void call_reply(Call *call, const char *types, ...);
 void call_fail(Call *call, int r);
 
 /* The caller has gone. */
-void call_cancel(Call *call);
 void calls_cancel_of_peer(Peer *peer);
 
 /* Interface.Member without the prefix "org.exmachina1.", as polkit and audit are told. */

@@ -16,6 +16,13 @@ typedef struct Shown {
         Node before, after;
 } Shown;
 
+/* What a change to be taken back amounts to now (restore.h). */
+typedef struct Restored {
+        Shown *items; /* `path` is the step's, in its order */
+        char **names; /* what is acted on */
+        size_t n_items;
+} Restored;
+
 /* Takes over `items`. Replies a(ss), and a{ss} versions of the call's view if `versions`; of `only`
  * alone if that is not NULL. Ends the call. */
 void show_items(Call *call, Shown *items, size_t n_items, const char *only, bool versions);

@@ -71,8 +71,8 @@ static int check_link(const Roots *roots, const FileStep *step, Failure *f)
                 return failure_set(f, EXM_E_REFUSED,
                                    "%s: the link would lead out of the readable roots, to %s.",
                                    step->name, target);
-        /* What could not be looked at through the link could not be taken back either: a directory, a
-         * device, a further link that leads out. */
+        /* What could not be looked at through the link could not be taken back either: a directory,
+         * a device, a further link that leads out. */
         r = file_image_take(&image, roots, target, /* with_content= */ false, UINT64_MAX, f);
         if (r > 0)
                 failure_prefix(f, "%s: cannot become a link to that: ", step->name);
