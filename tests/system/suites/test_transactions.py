@@ -648,3 +648,22 @@ def test_options_of_later_versions_are_refused(t):
             alice.Config.Apply([("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.50"])], **{option: "1"})
         has(seen.message, option)
     unchanged()
+
+
+def test_a_link_to_what_is_no_file_is_refused(t):
+    """It could be neither read nor taken back."""
+    t.rules.allow("alice")
+    alice = t.client("alice")
+    link = t.keep("/etc/sysctl.d/exm-link.conf")
+    with expect("Refused"):
+        alice.Config.Apply([("ln", ["/etc/default", str(link)])])
+    assert not link.is_symlink()
+
+
+def test_edits_beside_a_link_are_not_dropped(t):
+    t.rules.allow("alice")
+    t.file(FILE, "a = 1\n")
+    t.file("/etc/sysctl.d/exm-target.conf", "b = 1\n")
+    with expect("InvalidEdit"):
+        t.client("alice").Config.Preview([("ln", ["/etc/sysctl.d/exm-target.conf", FILE]),
+                                          ("set", [f"/files{FILE}/a", "2"])])

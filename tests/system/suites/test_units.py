@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import daemon
-from bus import PingWatch, expect
+from bus import PingWatch, Refusal, expect
 from case import equal, has
 from samples import PROBE, PROBE_UNIT
 
@@ -362,3 +362,28 @@ def test_systemd_reloaded_meanwhile(t):
     time.sleep(0.3)
     daemon.run("systemctl", "daemon-reload")
     equal(stop.result(30), ("done", "inactive"))
+
+
+def test_a_job_is_answered_and_on_record_when_the_service_stops(t):
+    t.unit("exm-slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 4\n")
+    client = alice(t)
+    start = client.Units.later("Start", "exm-slow.service")
+    time.sleep(0.5)
+    daemon.stop()
+    with expect("Timeout"):
+        start.result(10)
+    records = daemon.wait_for(lambda: t.journal.audit(uid=6001), "an audit record")
+    equal((records[0]["EXMACHINA_UNIT"], records[0]["EXMACHINA_OUTCOME"]),
+          ("exm-slow.service", "org.freedesktop.DBus.Error.Timeout"))
+
+
+def test_one_user_has_few_lists_made_at_a_time(t):
+    client = alice(t)
+    answers = []
+    for future in [client.Units.later("ListUnits", ["*"]) for _ in range(30)]:
+        try:
+            answers.append(len(future.result(60)) > 0)
+        except Refusal as refusal:
+            answers.append(refusal.short)
+    assert set(answers) <= {True, "LimitExceeded"} and True in answers, set(answers)
+    assert "LimitExceeded" in answers
