@@ -400,6 +400,7 @@ def test_same_token_twice_is_a_conflict_that_names_the_change(t):
     begin_anew(t)
     change = alice.Config.Apply(EDIT, token="form-17")
     for attempt in (lambda: alice.Config.Apply([("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.51"])], token="form-17"),
+                    lambda: alice.Config.Apply(EDIT, token="form-17"),
                     lambda: alice.History.Revert(change, token="form-17"),
                     lambda: t.client().Config.Apply([("set", [HOSTS_TREE + "/2/ipaddr", "192.0.2.51"])],
                                                     token="form-17")):
