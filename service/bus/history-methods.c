@@ -10,6 +10,7 @@
 #include "bus/commit-options.h"
 #include "bus/deadlines.h"
 #include "bus/history.h"
+#include "bus/listing.h"
 #include "bus/query.h"
 #include "bus/restore.h"
 #include "bus/show.h"
@@ -19,24 +20,6 @@
 #include "util/strv.h"
 
 /* --- ListChanges --- */
-
-typedef struct Listing {
-        Journal *journal;
-        JournalFilter filter;
-        ChangeRecord *records;
-        size_t n_records;
-        int r;
-        Failure failure;
-} Listing;
-
-static void listing_free(void *userdata)
-{
-        Listing *listing = userdata;
-
-        change_records_free(listing->records, listing->n_records);
-        failure_done(&listing->failure);
-        free(listing);
-}
 
 static int append_files(sd_bus_message *reply, const ChangeRecord *record)
 {
@@ -100,36 +83,23 @@ static int append_record(Call *call, sd_bus_message *reply, const ChangeRecord *
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static void list_work(void *userdata)
-{
-        Listing *listing = ((Call *)userdata)->state;
-
-        listing->r = journal_list(listing->journal, &listing->filter, &listing->records,
-                                  &listing->n_records, &listing->failure);
-}
-
-static void on_listed(void *userdata)
+static void reply_list(Call *call, Listing *listing)
 {
         sd_bus_message *reply = NULL;
-        Call *call = userdata;
-        Listing *listing = call->state;
         int r = listing->r;
 
-        if (!call->dead) {
-                failure_move(&call->failure, &listing->failure);
-                if (r == 0)
-                        r = call_new_reply(call, &reply);
-                if (r >= 0 && reply)
-                        r = sd_bus_message_open_container(reply, 'a', "a{sv}");
-                for (size_t i = 0; r >= 0 && reply && i < listing->n_records &&
-                                   call->failure.condition == EXM_E_NONE;
-                     i++)
-                        r = append_record(call, reply, &listing->records[i]);
-                if (r >= 0 && reply && call->failure.condition == EXM_E_NONE)
-                        r = sd_bus_message_close_container(reply);
-                query_finish(call, r < 0 ? r : (int)call->failure.condition, reply);
-        }
-        call_unref(call);
+        failure_move(&call->failure, &listing->failure);
+        if (r == 0)
+                r = call_new_reply(call, &reply);
+        if (r >= 0 && reply)
+                r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+        for (size_t i = 0;
+             r >= 0 && reply && i < listing->n_records && call->failure.condition == EXM_E_NONE;
+             i++)
+                r = append_record(call, reply, &listing->records[i]);
+        if (r >= 0 && reply && call->failure.condition == EXM_E_NONE)
+                r = sd_bus_message_close_container(reply);
+        query_finish(call, r < 0 ? r : (int)call->failure.condition, reply);
 }
 
 static int fill_filter(Call *call, JournalFilter *filter)
@@ -160,21 +130,11 @@ static int fill_filter(Call *call, JournalFilter *filter)
 
 int method_history_list_changes(Call *call)
 {
-        Listing *listing;
+        JournalFilter filter;
         int r;
 
-        listing = calloc(1, sizeof(*listing));
-        if (!listing)
-                return -ENOMEM;
-        call_set_state(call, listing, listing_free);
-        listing->journal = call->manager->journal;
-        r = fill_filter(call, &listing->filter);
-        if (r != 0)
-                return r;
-        r = task_run(call->manager->pool, list_work, on_listed, call_ref(call));
-        if (r < 0)
-                call_unref(call);
-        return r;
+        r = fill_filter(call, &filter);
+        return r != 0 ? r : listing_start(call, &filter, reply_list);
 }
 
 /* --- DiffChange, RevertDiff --- */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "bus/commit-options.h"
+#include "bus/listing.h"
 #include "bus/load.h"
 #include "bus/render.h"
 #include "bus/signals.h"
@@ -84,57 +85,24 @@ static bool is_public(const FileChange *change)
 
 /* --- nothing to change --- */
 
-/* Of a call that changes nothing: has its token been used? */
-typedef struct TokenSearch {
-        Journal *journal;
-        JournalFilter filter;
-        ChangeRecord *records;
-        size_t n_records;
-        int r;
-        Failure failure;
-} TokenSearch;
-
-static void token_search_free(void *userdata)
-{
-        TokenSearch *search = userdata;
-
-        change_records_free(search->records, search->n_records);
-        failure_done(&search->failure);
-        free(search);
-}
-
 static void reply_unchanged(Call *call)
 {
         transaction_committed(call->transaction, 0);
         call_reply(call, "t", (uint64_t)0);
 }
 
-static void token_work(void *userdata)
+/* A journal that cannot be read is no reason to refuse what changes nothing. */
+static void on_token_searched(Call *call, Listing *found)
 {
-        TokenSearch *search = ((Call *)userdata)->state;
-
-        search->r = journal_list(search->journal, &search->filter, &search->records,
-                                 &search->n_records, &search->failure);
-}
-
-static void on_token_searched(void *userdata)
-{
-        Call *call = userdata;
-        TokenSearch *search = call->state;
-
-        if (!call->dead) {
-                /* A journal that cannot be read is no reason to refuse what changes nothing. */
-                if (search->r == 0 && search->n_records > 0)
-                        call_fail(call,
-                                  failure_set(&call->failure, EXM_E_CONFLICT,
-                                              "change %" PRIu64 " (%s) has this token already: "
-                                              "nothing was done again",
-                                              search->records[0].id,
-                                              change_state_to_string(search->records[0].state)));
-                else
-                        reply_unchanged(call);
+        if (found->r != 0 || found->n_records == 0) {
+                reply_unchanged(call);
+                return;
         }
-        call_unref(call);
+        call_fail(call, failure_set(&call->failure, EXM_E_CONFLICT,
+                                    "change %" PRIu64 " (%s) has this token already: nothing was "
+                                    "done again",
+                                    found->records[0].id,
+                                    change_state_to_string(found->records[0].state)));
 }
 
 /* Who lost the reply and asks again finds his change done, so that nothing is left to change: that
@@ -142,30 +110,21 @@ static void on_token_searched(void *userdata)
 static void finish_unchanged(Call *call)
 {
         const Option *token = args_option(&call->args, "token");
-        TokenSearch *search;
         int r;
 
         if (!token) {
                 reply_unchanged(call);
                 return;
         }
-        search = calloc(1, sizeof(*search));
-        if (!search) {
-                call_fail(call, -ENOMEM);
-                return;
-        }
-        *search = (TokenSearch){ .journal = call->manager->journal,
-                                 .filter = { .limit = 1,
-                                             .token = token->s,
-                                             .state = _CHANGE_STATE_MAX,
-                                             .own_only = true,
-                                             .uid = call->uid } };
-        call_set_state(call, search, token_search_free);
-        r = task_run(call->manager->pool, token_work, on_token_searched, call_ref(call));
-        if (r < 0) {
+        r = listing_start(call,
+                          &(JournalFilter){ .limit = 1,
+                                            .token = token->s,
+                                            .state = _CHANGE_STATE_MAX,
+                                            .own_only = true,
+                                            .uid = call->uid },
+                          on_token_searched);
+        if (r < 0)
                 call_fail(call, r);
-                call_unref(call);
-        }
 }
 
 static void on_rendered(Call *call)
