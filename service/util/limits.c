@@ -49,7 +49,7 @@ static const LimitRow rows[] = {
         ROW32("PromptsUser", prompts_user, 4, 1000),
         ROW32("PromptsTotal", prompts_total, 32, 1000),
         ROW32("PromptSec", prompt_sec, 300, 3600),
-        ROW32("PolkitSec", polkit_sec, 10, 3600),
+        ROW32("PolkitSec", polkit_sec, 25, 3600),
         ROW32("WorkerWallSec", worker_wall_sec, 10, 3600),
         ROW32("WorkerCpuSec", worker_cpu_sec, 60, 86400),
         ROW64("WorkerMemory", worker_memory, 512 * MIB, 65536 * MIB),

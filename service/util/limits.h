@@ -35,7 +35,7 @@ typedef struct Limits {
         uint32_t prompts_user;       /* polkit dialogs of one uid open at once; default 4 */
         uint32_t prompts_total;      /* default 32 */
         uint32_t prompt_sec;         /* a dialog not answered by then is a denial; default 300 s */
-        uint32_t polkit_sec;         /* a non-interactive check likewise; default 10 s */
+        uint32_t polkit_sec;         /* a check without a dialog likewise; default 25 s */
         uint32_t worker_wall_sec;    /* one call to a worker, then it is killed; default 10 s */
         uint32_t worker_cpu_sec;     /* RLIMIT_CPU of a worker, over its life; default 60 s */
         uint64_t worker_memory;      /* RLIMIT_AS of a worker; default 512 MiB */

@@ -122,7 +122,7 @@ _NONSENSE = """<node><interface name="org.freedesktop.PolicyKit1.Authority">
 
 def test_t03_polkit_talking_nonsense_is_a_denial(t):
     t.file("/etc/hosts", HOSTS)
-    t.configure("[Limits]\nPolkitSec=3\n")
+    t.configure("[Limits]\nPolkitSec=1\n")
     t.client("alice").Config.GetValue("/files/etc/hosts/1/ipaddr")
     _polkit_gone(t)
     asked = []
@@ -142,6 +142,9 @@ def test_t03_polkit_talking_nonsense_is_a_denial(t):
         liar.close()
     assert asked, "the liar was never asked"
     hosts_unchanged()
+
+
+test_t03_polkit_talking_nonsense_is_a_denial.slow = True
 
 
 def test_t05_uids_at_the_edges(t):

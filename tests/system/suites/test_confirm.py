@@ -438,4 +438,8 @@ def test_service_does_not_go_idle_while_a_change_is_pending(t):
     equal(text(), CHANGED)
 
 
+test_extended_outlives_the_first_deadline.slow = True
+test_second_commit_on_a_pending_file_is_a_conflict.slow = True
+test_extended_then_killed_keeps_the_new_deadline.slow = True
+test_service_does_not_go_idle_while_a_change_is_pending.slow = True
 test_killed_then_taken_back_in_time.slow = True

@@ -39,7 +39,7 @@ def test_t37_hostile_expression(t):
         took = time.monotonic() - start
         with expect("LimitExceeded", "WorkerFailed"):
             hostile.result()
-    assert 2 < took < 9, f"ended after {took:.1f} s"
+    assert took < 9, f"ended after {took:.1f} s"
     watch.check()
     equal(alice.Config.GetValue("/files/etc/hosts/1/ipaddr")[0], True)
     equal((daemon.pid(t.root), daemon.unique_name(t.root)), before)
@@ -74,6 +74,9 @@ def test_t37_expressions_and_texts_that_crash_augeas(t):
             assert refusal.short in ("WorkerFailed", "LimitExceeded", "ParseFailed"), refusal
     equal((daemon.pid(t.root), daemon.unique_name(t.root)), before)
     equal(alice.Config.GetValue("/files/etc/hosts/1/ipaddr")[0], True)
+
+
+test_t37_expressions_and_texts_that_crash_augeas.slow = True
 
 
 def test_t37_byte_4_in_a_value(t):
@@ -189,7 +192,7 @@ def test_t32_worker_churn(t):
         transaction.Rollback()
     process = settled(t)[0]
     baseline = len(daemon.descriptors(process))
-    for _ in range(400):
+    for _ in range(200):
         transaction = alice.begin()
         transaction.SetValue("/files/etc/hosts/1/ipaddr", "192.0.2.1")
         transaction.Rollback()
