@@ -86,14 +86,23 @@ static const char *argument_fault(char kind, const char *value)
         }
 }
 
+static int unknown_verb(const char *verb, size_t index, Failure *f)
+{
+        _cleanup_free_ char *shown = utf8_escape(verb, 32);
+
+        if (!shown)
+                return -ENOMEM;
+        return failure_set(f, EXM_E_INVALID_EDIT, "edit %zu: there is no verb \"%s\"", index,
+                           shown);
+}
+
 int edit_check(const Edit *edit, size_t index, VerbKind *ret_kind, Failure *f)
 {
         const Verb *verb = verb_find(edit->verb);
         size_t n = strv_length(edit->args);
 
         if (!verb)
-                return failure_set(f, EXM_E_INVALID_EDIT, "edit %zu: there is no verb \"%.32s\"",
-                                   index, edit->verb);
+                return unknown_verb(edit->verb, index, f);
         if (n != strlen(verb->args))
                 return failure_set(f, EXM_E_INVALID_EDIT,
                                    "edit %zu: %s takes %zu arguments, not %zu", index, verb->name,

@@ -218,7 +218,7 @@ int rewrite_node(int file, const char *path, const Node *expected, Node *wanted,
         if (r == -EFBIG || (r == 0 && !node_matches(&now, expected)))
                 return conflict(path,
                                 "another program has changed the file meanwhile; nothing was "
-                                "changed. Load it again.",
+                                "changed. Read it again (Rebase does, in a transaction).",
                                 f);
         if (r == 0)
                 r = fd = open_file(file);

@@ -49,7 +49,7 @@ static int conflict(const char *path, Failure *f)
 {
         return failure_set(f, EXM_E_CONFLICT,
                            "%s: the file has been changed by another program since it was loaded; "
-                           "nothing was changed. Load it again.",
+                           "nothing was changed. Read it again (Rebase does, in a transaction).",
                            path);
 }
 

@@ -71,10 +71,11 @@ int swap_explain(int r, const char *path, Failure *f)
         case -ENOENT:
         case -ENOTDIR:
         case -EAGAIN:
-                return failure_set(f, EXM_E_CONFLICT,
-                                   "%s: another program is changing the file or its directory; "
-                                   "nothing was changed. Load it again.",
-                                   path);
+                return failure_set(
+                        f, EXM_E_CONFLICT,
+                        "%s: another program is changing the file or its directory; "
+                        "nothing was changed. Read it again (Rebase does, in a transaction).",
+                        path);
         case -ENOMEM:
         case -EMFILE:
         case -ENFILE:
@@ -90,7 +91,7 @@ static int conflict(const Swap *swap, Failure *f)
 {
         return failure_set(f, EXM_E_CONFLICT,
                            "%s: another program has changed the file meanwhile; nothing was "
-                           "changed. Load it again.",
+                           "changed. Read it again (Rebase does, in a transaction).",
                            swap->path);
 }
 

@@ -140,7 +140,8 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 
         log_notice("A worker did not answer in time and is killed");
         worker_die(w, EXM_E_LIMIT_EXCEEDED,
-                   "the files took longer than a call may take; narrow the expression");
+                   "the files took longer than a call may take; narrow the expression, "
+                   "or take a smaller text");
         return 0;
 }
 
