@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "commit/pack.h"
+#include "commit/schema.h"
 #include "commit/statement.h"
 
 #define LIST_DEFAULT 100
@@ -287,6 +288,8 @@ static void bind_filter(Statement *s, const JournalFilter *filter, uint32_t limi
                 filter->state < _CHANGE_STATE_MAX ? change_state_to_string(filter->state) : NULL);
         statement_bind_int(s, ":own_only", filter->own_only);
         statement_bind_int(s, ":uid", filter->uid);
+        statement_bind_text(s, ":key", filter->key);
+        statement_bind_int(s, ":key_since", (int64_t)filter->key_since);
         statement_bind_int(s, ":limit", limit);
 }
 
@@ -297,8 +300,12 @@ static const char list_sql[] =
         " UNION SELECT change FROM item WHERE path = :file))"
         " AND (:token IS NULL OR token = :token)"
         " AND (:state IS NULL OR state = :state)"
-        " AND (NOT :own_only OR (uid = :uid AND authority NOT GLOB 'key:*'))"
-        " ORDER BY id DESC LIMIT :limit";
+        " AND (NOT :own_only OR " SCHEMA_OWNER(
+                "authority",
+                "uid") " = 'uid:' || :uid"
+                       "      OR (" SCHEMA_OWNER("authority",
+                                                 "uid") " = 'key:' || :key AND time >= :key_since))"
+                                                        " ORDER BY id DESC LIMIT :limit";
 
 /* Fills in records[0 .. *n), one of them in part on failure. */
 static int list_records(sqlite3 *connection, const JournalFilter *filter, uint32_t limit,

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "commit/pack.h"
+#include "commit/schema.h"
 #include "commit/statement.h"
 
 /* A WAL of so many pages (4 KiB each) is brought into the main file, after a change. */
@@ -67,9 +68,13 @@ static int check_token(Journal *journal, const ChangeRecord *record, Failure *f)
 
         if (!record->token || !record->token[0])
                 return 0;
-        statement_init(&s, journal->database.connection,
-                       "SELECT id, state FROM change WHERE uid = :uid AND token = :token"
-                       " AND token <> ''");
+        statement_init(
+                &s, journal->database.connection,
+                "SELECT id, state FROM change WHERE " SCHEMA_OWNER(
+                        "authority",
+                        "uid") " = " SCHEMA_OWNER(":authority",
+                                                  ":uid") " AND token = :token AND token <> ''");
+        statement_bind_text(&s, ":authority", text_of(record->authority));
         statement_bind_int(&s, ":uid", record->uid);
         statement_bind_text(&s, ":token", record->token);
         if (!statement_step(&s))

@@ -40,8 +40,10 @@ typedef struct JournalFilter {
         const char *file;       /* a step's name or path */
         const char *token;
         ChangeState state;
-        bool own_only; /* only changes of `uid` (and of no key: authority "key:...") */
+        bool own_only; /* only changes of `uid`, made by no key, and of `key` */
         uid_t uid;
+        const char *key;    /* name; NULL: none */
+        uint64_t key_since; /* µs, CLOCK_REALTIME: a key of that name before was another one */
 } JournalFilter;
 
 /* Opens no file yet: `directory` is looked at by the first function that needs it. -ENOMEM. */
@@ -57,7 +59,7 @@ int journal_check_writable(Journal *journal, Failure *f);
  * the steps get too) unless it has one of journal_next_id(). The marker is there before this
  * returns. On failure the record is as it was.
  * Returns: 0; EXM_E_REFUSED (damaged, full, read-only); EXM_E_CONFLICT naming the prepared or
- * pending change that has one of the files (by name or path), or the change of this uid that has
+ * pending change that has one of the files (by name or path), or the change of this owner that has
  * this token already; EXM_E_LIMIT_EXCEEDED (a file of more than 32 MiB); -EEXIST (the number is
  * taken, or two steps have one place); -errno. */
 int journal_prepare(Journal *journal, ChangeRecord *record, Failure *f);

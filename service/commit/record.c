@@ -33,6 +33,17 @@ bool change_state_is_finished(ChangeState state)
         return state == CHANGE_APPLIED || state == CHANGE_REVERTED || state == CHANGE_FAILED;
 }
 
+bool change_record_is_of_key(const ChangeRecord *record, const char *key)
+{
+        const char *name = record->authority ?: "";
+        size_t n = key ? strlen(key) : 0;
+
+        if (strncmp(name, "key:", 4) != 0)
+                return false;
+        name += 4;
+        return !key || (strncmp(name, key, n) == 0 && (name[n] == '\0' || name[n] == ','));
+}
+
 void change_record_done(ChangeRecord *record)
 {
         free(record->user);

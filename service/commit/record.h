@@ -36,7 +36,8 @@ typedef struct ChangeRecord {
         uint64_t time; /* µs, CLOCK_REALTIME */
         uid_t uid;
         char *user;      /* its name then; "" unknown */
-        char *authority; /* "polkit:org.exmachina1.write-config", or "key:..." */
+        char *authority; /* "polkit:org.exmachina1.write-config"; "key:web" or "key:web, polkit:..."
+                          * of a change that belongs to that key and not to the uid */
         char *message;   /* the caller's; "" none */
         char *token;     /* the caller's; "" none */
         ChangeState state;
@@ -51,6 +52,9 @@ typedef struct ChangeRecord {
         FileStep *steps; /* in the order of FileStep.place, which differs between them */
         size_t n_steps;
 } ChangeRecord;
+
+/* Does it belong to the key of this name? `key` NULL: to any key. */
+bool change_record_is_of_key(const ChangeRecord *record, const char *key);
 
 void change_record_done(ChangeRecord *record);
 void change_records_free(ChangeRecord *records, size_t n);

@@ -10,8 +10,8 @@
  * after. `content` is the last column: SQLite then reads the others without going through a large
  * content's pages.
  *
- * Numbers are AUTOINCREMENT: one that was given out stays used when its change is pruned. A user's
- * token names one change of that user.
+ * Numbers are AUTOINCREMENT: one that was given out stays used when its change is pruned. A token
+ * names one change of its owner.
  */
 #include "commit/schema.h"
 
@@ -67,6 +67,10 @@ static const char *const migrations[] = {
         "  PRIMARY KEY (change, place, side),"
         "  FOREIGN KEY (change, place) REFERENCES item (change, place) ON DELETE CASCADE"
         ") STRICT;",
+        /* 1 -> 2 */
+        "DROP INDEX change_token;"
+        "CREATE UNIQUE INDEX change_token"
+        " ON change (" SCHEMA_OWNER("authority", "uid") ", token) WHERE token <> '';",
 };
 
 SchemaList schema_list(void)

@@ -12,6 +12,13 @@
 
 #define SCHEMA_APPLICATION_ID 0x45784d6a /* "ExMj" */
 
+/* In SQL: whose a change is, "key:web" of one that was made by a key, else "uid:1000". Part of the
+ * schema: an index is made on it. */
+#define SCHEMA_OWNER(authority, uid)                                                               \
+        "CASE WHEN " authority " GLOB 'key:*'"                                                     \
+        " THEN substr(" authority ", 1, instr(" authority " || ',', ',') - 1)"                     \
+        " ELSE 'uid:' || " uid " END"
+
 typedef struct SchemaList {
         const char *const *migrations; /* SQL; [i] leads from version i to i + 1 */
         size_t n;

@@ -323,6 +323,7 @@ static void test_token(void **state)
         _cleanup_record_ ChangeRecord a = record_write("/etc/a", "old", "new");
         _cleanup_record_ ChangeRecord b = record_write("/etc/b", "old", "new");
         _cleanup_record_ ChangeRecord c = record_write("/etc/c", "old", "new");
+        _cleanup_record_ ChangeRecord d = record_write("/etc/d", "old", "new");
         Failure f = { 0 };
 
         a.token = strdup("mine");
@@ -337,6 +338,18 @@ static void test_token(void **state)
         assert_missing(JOURNAL_MARK);
         c.uid = 1001;
         assert_int_equal(journal_prepare(journal, &c, NULL), 0);
+        /* Two keys of one user, and the user: three owners. */
+        free(b.authority);
+        b.authority = strdup("key:web");
+        assert_int_equal(journal_prepare(journal, &b, NULL), 0);
+        free(d.authority);
+        d.authority = strdup("key:web, polkit:org.exmachina1.write-config");
+        d.token = strdup("mine");
+        d.uid = 1001;
+        assert_failure(journal_prepare(journal, &d, &f), &f, EXM_E_CONFLICT, "change 3 (prepared)");
+        free(d.authority);
+        d.authority = strdup("key:website");
+        assert_int_equal(journal_prepare(journal, &d, NULL), 0);
         /* None is no token. */
         prepare_write(journal, "/etc/x", "old", "new");
         prepare_write(journal, "/etc/y", "old", "new");
@@ -407,6 +420,10 @@ static void test_list(void **state)
                         r.authority = strdup("key:web");
                         r.token = strdup("four");
                 }
+                if (i == 6) {
+                        free(r.authority);
+                        r.authority = strdup("key:web, polkit:org.exmachina1.write-config");
+                }
                 if (i == 5) {
                         free(r.steps[0].path);
                         r.steps[0].path = strdup("/etc/link");
@@ -435,7 +452,24 @@ static void test_list(void **state)
                 count(journal,
                       (JournalFilter){ .state = any, .own_only = true, .uid = 1000, .limit = 200 },
                       110),
-                54);
+                53);
+        assert_int_equal(count(journal,
+                               (JournalFilter){ .state = any,
+                                                .own_only = true,
+                                                .uid = 1000,
+                                                .key = "web",
+                                                .key_since = 60,
+                                                .limit = 200 },
+                               110),
+                         54);
+        assert_int_equal(
+                count(journal,
+                      (JournalFilter){ .state = any, .own_only = true, .uid = 7, .key = "web" }, 6),
+                2);
+        assert_int_equal(
+                count(journal,
+                      (JournalFilter){ .state = any, .own_only = true, .uid = 7, .key = "we" }, 0),
+                0);
 }
 
 #define THREADS 8
