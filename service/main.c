@@ -174,15 +174,27 @@ static int recover(const char *config_file)
         return EXIT_SUCCESS;
 }
 
+/* What the administrator wrote: settings and validators. */
+static int read_configuration(const char *file, Settings *settings, Validators **validators)
+{
+        static const char *const directories[] = { EXM_DATADIR "/exmachina/validators.d",
+                                                   EXM_SYSCONFDIR "/exmachina/validators.d", NULL };
+        int r;
+
+        r = settings_read(settings, file);
+        return r < 0 ? r : validators_load(validators, directories);
+}
+
 static int run(const char *config_file)
 {
+        _cleanup_(validators_free_cleanup) Validators *validators = NULL;
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(settings_done) Settings settings = { 0 };
         ManagerConfig config = { 0 };
         Manager *manager = NULL;
         int r;
 
-        r = settings_read(&settings, config_file);
+        r = read_configuration(config_file, &settings, &validators);
         if (r < 0) {
                 /* A change that waits to be confirmed comes back all the same. */
                 if (access(EXM_STATEDIR "/" JOURNAL_UNFINISHED, F_OK) == 0)
@@ -197,6 +209,7 @@ static int run(const char *config_file)
                 .ordinary_files = EXM_DATADIR "/exmachina/ordinary-files",
                 .file_modes = EXM_DATADIR "/exmachina/file-modes",
                 .diff_path = EXM_LIBEXECDIR "/exmachina/exmachina-diff",
+                .validators = validators,
                 .tree = {
                         .worker_path = EXM_LIBEXECDIR "/exmachina/exmachina-worker",
                         .lens_dir = EXM_LENSDIR,

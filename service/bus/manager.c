@@ -231,6 +231,7 @@ int manager_new(Manager **ret, sd_event *event, const ManagerConfig *config)
         m->worker_uid = config->tree.worker_uid;
         m->worker_gid = config->tree.worker_gid;
         m->diff_path = config->diff_path;
+        m->validators = config->validators;
         LIST_INIT(&m->peers);
         LIST_INIT(&m->calls);
         LIST_INIT(&m->transactions);

@@ -22,6 +22,7 @@
 #include "units/units.h"
 #include "util/limits.h"
 #include "util/task.h"
+#include "validate/validators.h"
 
 #define MANAGER_BUS_NAME "org.exmachina1"
 #define MANAGER_PATH     "/org/exmachina1"
@@ -39,6 +40,7 @@ typedef struct ManagerConfig {
         const char *ordinary_files; /* path of the list */
         const char *file_modes;     /* path of the list */
         const char *diff_path;      /* exmachina-diff */
+        const Validators *validators;
 } ManagerConfig;
 
 typedef struct Manager {
@@ -53,6 +55,7 @@ typedef struct Manager {
         Roots *roots;
         OrdinaryFiles *ordinary;
         FileModes *modes;
+        const Validators *validators;
         Tree *tree;
         ViewCache *views;
         Journal *journal;

@@ -5,19 +5,16 @@
 #include "files/modes.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "files/data.h"
-#include "files/roots.h"
+#include "files/name-glob.h"
 
 #define DEFAULT_MODE 0644
-#define BELOW        "/**"
 
 typedef struct ModeRule {
         char *glob;
-        bool below; /* and everything in that directory */
         mode_t mode;
 } ModeRule;
 
@@ -46,23 +43,18 @@ static const char *add_rule(char *line, void *userdata)
         FileModes *modes = userdata;
         ModeRule rule = { 0 };
         ModeRule *rules;
+        const char *fault;
         size_t n;
         char *mode;
 
         n = strcspn(line, " \t");
         mode = line + n + strspn(line + n, " \t");
         line[n] = '\0';
-        if (path_check(line, NULL) != 0)
-                return "it does not begin with an absolute file name or glob";
+        fault = file_glob_check(line);
+        if (fault)
+                return fault;
         if (!parse_mode(mode, &rule.mode))
                 return "it does not end with an octal mode of at most 0755";
-
-        n = strlen(line);
-        rule.below = n > strlen(BELOW) && strcmp(line + n - strlen(BELOW), BELOW) == 0;
-        if (rule.below)
-                line[n - strlen(BELOW)] = '\0';
-        if (strstr(line, "**"))
-                return "** may stand only after the last / of a glob, alone";
 
         rules = reallocarray(modes->rules, modes->n_rules + 1, sizeof(*rules));
         if (!rules)
@@ -103,14 +95,8 @@ FileModes *file_modes_free(FileModes *modes)
 
 mode_t file_modes_get(const FileModes *modes, const char *path)
 {
-        const ModeRule *rule;
-
-        for (size_t i = 0; i < modes->n_rules; i++) {
-                rule = &modes->rules[i];
-                /* FNM_LEADING_DIR matches the directory itself too, which is no file's name. */
-                if (fnmatch(rule->glob, path, FNM_PATHNAME | (rule->below ? FNM_LEADING_DIR : 0)) ==
-                    0)
-                        return rule->mode;
-        }
+        for (size_t i = 0; i < modes->n_rules; i++)
+                if (file_glob_matches(modes->rules[i].glob, path))
+                        return modes->rules[i].mode;
         return DEFAULT_MODE;
 }
