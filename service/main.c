@@ -24,6 +24,7 @@
 #include "commit/recover.h"
 #include "settings.h"
 #include "util/log.h"
+#include "util/program.h"
 
 /* EX_CONFIG of sysexits.h: the unit is not started again for it (RestartPreventExitStatus=). */
 #define EXIT_CONFIG 78
@@ -110,6 +111,7 @@ static int make_event(sd_event **ret)
         sigemptyset(&mask);
         for (size_t i = 0; i < ELEMENTSOF(signals); i++)
                 sigaddset(&mask, signals[i]);
+        sigaddset(&mask, SIGHUP); /* the manager takes it */
         /* Before any thread exists: they all inherit it. */
         if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
                 return -errno;
@@ -141,9 +143,34 @@ static void reload_systemd(void)
         log_error("systemd could not be told to read its units anew: run systemctl daemon-reload");
 }
 
+/* When the service is removed nobody will be there at their deadline. */
+static int revert_pending(Journal *journal, const Roots *roots, Recovery *recovery, Failure *f)
+{
+        _cleanup_free_ uint64_t *ids = NULL;
+        size_t n = 0;
+        int r;
+
+        r = journal_unfinished(journal, &ids, &n, f);
+        for (; n > 0; n--) {
+                _cleanup_(recovery_done) Recovery one = { 0 };
+                _cleanup_failure_ Failure why = { 0 };
+                int failed;
+
+                failed = recover_revert(journal, roots, ids[n - 1], "the service was removed", &one,
+                                        &why);
+                if (failed != 0) {
+                        log_error("%s", why.message ?: strerror(failed < 0 ? -failed : EPROTO));
+                        r = -EIO;
+                }
+                recovery->n_settled += one.n_settled;
+                recovery->reload_manager |= one.reload_manager;
+        }
+        return r;
+}
+
 /* What exmachina-recover.service does early at boot: unfinished changes are brought to an end
  * before anything that reads the files starts. A wrong configuration must not keep it from that. */
-static int recover(const char *config_file)
+static int recover(const char *config_file, bool pending_too)
 {
         _cleanup_(recovery_done) Recovery recovery = { 0 };
         _cleanup_(settings_done) Settings settings = { 0 };
@@ -163,6 +190,8 @@ static int recover(const char *config_file)
                 r = journal_open(&journal, EXM_STATEDIR);
         if (r >= 0)
                 r = recover_all(journal, roots, &recovery, &f);
+        if (r == 0 && pending_too)
+                r = revert_pending(journal, roots, &recovery, &f);
         if (r != 0) {
                 log_error("Unfinished changes cannot be brought to an end: %s",
                           f.message ?: strerror(r < 0 ? -r : EPROTO));
@@ -185,9 +214,19 @@ static int read_configuration(const char *file, Settings *settings, Validators *
         return r < 0 ? r : validators_load(validators, directories);
 }
 
+static int hold_program(char **ret, const char *path)
+{
+        int r = program_hold(ret, path);
+
+        if (r < 0)
+                log_error("%s cannot be opened (%s): install ExMachina anew", path, strerror(-r));
+        return r;
+}
+
 static int run(const char *config_file)
 {
         _cleanup_(validators_free_cleanup) Validators *validators = NULL;
+        _cleanup_free_ char *worker = NULL, *diff = NULL;
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(settings_done) Settings settings = { 0 };
         ManagerConfig config = { 0 };
@@ -198,20 +237,25 @@ static int run(const char *config_file)
         if (r < 0) {
                 /* A change that waits to be confirmed comes back all the same. */
                 if (access(EXM_STATEDIR "/" JOURNAL_UNFINISHED, F_OK) == 0)
-                        recover(NULL);
+                        recover(NULL, false);
                 return EXIT_CONFIG;
         }
         log_set_level(settings.log_level);
+        r = hold_program(&worker, EXM_LIBEXECDIR "/exmachina/exmachina-worker");
+        if (r >= 0)
+                r = hold_program(&diff, EXM_LIBEXECDIR "/exmachina/exmachina-diff");
+        if (r < 0)
+                return r;
         config = (ManagerConfig){
                 .limits = &settings.limits,
                 .readable = settings.readable,
                 .writable = settings.writable,
                 .ordinary_files = EXM_DATADIR "/exmachina/ordinary-files",
                 .file_modes = EXM_DATADIR "/exmachina/file-modes",
-                .diff_path = EXM_LIBEXECDIR "/exmachina/exmachina-diff",
+                .diff_path = diff,
                 .validators = validators,
                 .tree = {
-                        .worker_path = EXM_LIBEXECDIR "/exmachina/exmachina-worker",
+                        .worker_path = worker,
                         .lens_dir = EXM_LENSDIR,
                         .cache_dir = EXM_CACHEDIR,
                         .limits = &settings.limits,
@@ -233,10 +277,12 @@ static int run(const char *config_file)
 static int usage(const char *program, int code)
 {
         fprintf(code == 0 ? stdout : stderr,
-                "usage: %s [--recover] [--config FILE]\n"
+                "usage: %s [--recover | --revert-pending] [--config FILE]\n"
                 "The privileged configuration service, started by the system bus.\n"
                 "  --recover      only bring unfinished changes to an end "
                 "(exmachina-recover.service)\n"
+                "  --revert-pending\n"
+                "                 and take back those that await their confirmation (removal)\n"
                 "  --config FILE  read FILE and FILE.d/*.conf [" EXM_SYSCONFDIR
                 "/exmachina/exmachina.conf]\n"
                 "  --version      print the version\n",
@@ -258,11 +304,12 @@ int main(int argc, char *argv[])
                 { "config", required_argument, NULL, 'c' },
                 { "help", no_argument, NULL, 'h' },
                 { "recover", no_argument, NULL, 'r' },
+                { "revert-pending", no_argument, NULL, 'p' },
                 { "version", no_argument, NULL, 'v' },
                 { 0 },
         };
         const char *config_file = EXM_SYSCONFDIR "/exmachina/exmachina.conf";
-        bool only_recover = false;
+        bool only_recover = false, pending_too = false;
         int option, r;
 
         while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
@@ -272,6 +319,9 @@ int main(int argc, char *argv[])
                         break;
                 case 'r':
                         only_recover = true;
+                        break;
+                case 'p':
+                        only_recover = pending_too = true;
                         break;
                 case 'v':
                         puts("exmachinad " EXM_VERSION);
@@ -291,6 +341,6 @@ int main(int argc, char *argv[])
         /* What was large goes back to the system at once, and threads share few heaps. */
         mallopt(M_MMAP_THRESHOLD, 256 * 1024);
         mallopt(M_ARENA_MAX, 2);
-        r = only_recover ? recover(config_file) : run(config_file);
+        r = only_recover ? recover(config_file, pending_too) : run(config_file);
         return r < 0 ? EXIT_FAILURE : r;
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "util/macro.h"
@@ -34,6 +35,8 @@ int main(int argc, char **argv)
         bool chrooted = true;
         int r;
 
+        /* It was started by a descriptor, whose number would be its name. */
+        prctl(PR_SET_NAME, "exmachina-worker");
         if (argc > 1 && strcmp(argv[1], "--no-chroot") == 0) {
                 chrooted = false;
                 argv++;

@@ -6,6 +6,7 @@
 #include "bus/manager.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -22,6 +23,9 @@
 
 /* After the name is given up: how long to wait for what the bus had queued before. */
 #define RELEASED_USEC (50 * 1000)
+
+/* Asked to leave, and something is under way: how soon to look again. */
+#define LEAVING_USEC (500 * 1000)
 
 static int log_failed(int r, const char *what)
 {
@@ -48,18 +52,29 @@ static int on_released(sd_bus_message *reply, void *userdata, sd_bus_error *erro
         return 0;
 }
 
+static void arm_idle(Manager *m, uint64_t usec)
+{
+        if (m->idle && sd_event_source_set_time_relative(m->idle, usec) >= 0)
+                sd_event_source_set_enabled(m->idle, SD_EVENT_ONESHOT);
+}
+
+static uint64_t idle_usec(const Manager *m)
+{
+        return m->released ? RELEASED_USEC : (uint64_t)m->limits->idle_exit_sec * 1000000;
+}
+
 static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
 {
         Manager *m = userdata;
         int r;
 
         if (manager_is_busy(m) || (m->stopping && !m->released)) {
-                manager_touch_idle(m);
+                arm_idle(m, m->leaving && !m->released ? LEAVING_USEC : idle_usec(m));
                 return 0;
         }
         if (m->released)
                 return sd_event_exit(m->event, 0);
-        log_debug("idle, exiting");
+        log_debug("%s, exiting", m->leaving ? "asked to" : "idle");
         m->stopping = true;
         sd_notify(false, "STOPPING=1");
         r = sd_bus_release_name_async(m->bus, NULL, MANAGER_BUS_NAME, on_released, m);
@@ -68,10 +83,21 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
 
 void manager_touch_idle(Manager *m)
 {
-        uint64_t usec = m->released ? RELEASED_USEC : (uint64_t)m->limits->idle_exit_sec * 1000000;
+        /* Asked to leave, the end of whatever was under way is the moment to look. */
+        arm_idle(m, m->leaving && !m->released ? 0 : idle_usec(m));
+}
 
-        if (m->idle && sd_event_source_set_time_relative(m->idle, usec) >= 0)
-                sd_event_source_set_enabled(m->idle, SD_EVENT_ONESHOT);
+/* systemctl reload, an upgrade: the next instance, which the next call starts, has the new
+ * configuration and is the new program. Open transactions, calls and changes that await their
+ * confirmation keep this one. */
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+        Manager *m = userdata;
+
+        m->leaving = true;
+        sd_notify(false, "STATUS=Ends as soon as no call, transaction or pending change needs it.");
+        manager_touch_idle(m);
+        return 0;
 }
 
 static int on_name_lost(sd_bus_message *message, void *userdata, sd_bus_error *error)
@@ -173,6 +199,8 @@ static int make_rooms(Manager *m, const ManagerConfig *config)
                 r = sd_event_add_time_relative(m->event, &m->idle, CLOCK_MONOTONIC,
                                                (uint64_t)m->limits->idle_exit_sec * 1000000, 0,
                                                on_idle, m);
+        if (r >= 0)
+                r = sd_event_add_signal(m->event, &m->hangup, SIGHUP, on_hangup, m);
         return r < 0 ? log_failed(r, "the service cannot be set up") : 0;
 }
 
@@ -270,6 +298,7 @@ Manager *manager_free(Manager *m)
         roots_free(m->roots);
         sd_event_source_disable_unref(m->idle);
         sd_event_source_disable_unref(m->exit);
+        sd_event_source_disable_unref(m->hangup);
         sd_bus_flush_close_unref(m->bus);
         sd_event_unref(m->event);
         free(m);

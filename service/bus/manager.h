@@ -39,7 +39,7 @@ typedef struct ManagerConfig {
         TreeConfig tree;
         const char *ordinary_files; /* path of the list */
         const char *file_modes;     /* path of the list */
-        const char *diff_path;      /* exmachina-diff */
+        const char *diff_path;      /* absolute, starts exmachina-diff */
         const Validators *validators;
 } ManagerConfig;
 
@@ -70,8 +70,9 @@ typedef struct Manager {
         LIST_HEAD(, Transaction) transactions;
         uint64_t last_transaction;
 
-        sd_event_source *idle, *exit;
+        sd_event_source *idle, *exit, *hangup;
         bool pruning;  /* retention.c is at work */
+        bool leaving;  /* SIGHUP: it ends as soon as nothing is under way */
         bool stopping; /* the name is being given up */
         bool released; /* it is given up: what was queued before is served, then it ends */
 } Manager;

@@ -16,7 +16,7 @@
 typedef struct Tree Tree;
 
 typedef struct TreeConfig {
-        const char *worker_path; /* absolute path of exmachina-worker */
+        const char *worker_path; /* absolute, starts exmachina-worker */
         const char *lens_dir;    /* /usr/share/augeas/lenses */
         const char *cache_dir;   /* /var/cache/exmachina; the index is kept here */
         uid_t worker_uid;

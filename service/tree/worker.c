@@ -213,7 +213,8 @@ static int worker_spawn(Worker *w, int fd)
 {
         const WorkerHost *host = w->host;
         char uid[16], gid[16], cpu[16], memory[24], no_chroot[] = "--no-chroot";
-        char *argv[8] = { host->program };
+        char name[] = "exmachina-worker";
+        char *argv[8] = { name };
         const int fds[] = { -1, -1, fd };
         size_t n = 1;
         int r;
