@@ -13,6 +13,7 @@
 #include "bus/signals.h"
 #include "commit/moment.h"
 #include "commit/recover.h"
+#include "units/once.h"
 #include "util/log.h"
 
 /* A revert that failed for now (a full disk) is tried again. */
@@ -26,6 +27,7 @@ typedef struct Pending {
         bool running;   /* it is being taken back, and outlives its end until that is over */
         bool keeping;   /* Confirm or Extend is at work */
         bool forgotten; /* it is not pending any more */
+        bool resumed;   /* recovery has put its files back, and its units are to follow */
 } Pending;
 
 struct Deadlines {
@@ -73,6 +75,31 @@ static void pending_free(Pending *p)
         free(p);
 }
 
+static void settled_at_start(Deadlines *d, uint64_t id);
+
+static void tell_reverted(Pending *p, int r, const char *why)
+{
+        Deadlines *d = p->deadlines;
+
+        audit_write(d->manager->audit,
+                    &(AuditRecord){ .uid = 0,
+                                    .method = "deadline",
+                                    .authority = "deadline",
+                                    .outcome = r == 0 ? "done" : condition_to_dbus_name(r),
+                                    .change = p->id });
+        if (r == 0)
+                log_notice("Change %" PRIu64 " was not confirmed and has been taken back.", p->id);
+        else
+                log_error("Change %" PRIu64 " was not confirmed and could not be wholly taken "
+                          "back: %s",
+                          p->id, why);
+        if (r == 0)
+                signals_reverted(d->manager, p->id, "deadline");
+        else
+                deadlines_forget(d, p->id);
+}
+
+/* `record`: it has ended. */
 static void on_reverted(int r, Failure *f, const ChangeRecord *record, void *userdata)
 {
         Pending *p = userdata;
@@ -82,30 +109,24 @@ static void on_reverted(int r, Failure *f, const ChangeRecord *record, void *use
         p->running = false;
         if (p->forgotten) { /* confirmed, or taken back by somebody, just before */
                 pending_free(p);
-        } else if (r == 0 || r == EXM_E_CONFLICT) {
-                audit_write(d->manager->audit,
-                            &(AuditRecord){ .uid = 0,
-                                            .method = "deadline",
-                                            .authority = "deadline",
-                                            .outcome = r == 0 ? "done" : condition_to_dbus_name(r),
-                                            .change = p->id });
-                if (r == 0)
-                        log_notice("Change %" PRIu64 " was not confirmed and has been taken back.",
-                                   p->id);
-                else
-                        log_error("Change %" PRIu64 " was not confirmed and could not be wholly "
-                                  "taken back: %s",
-                                  p->id, why);
-                if (r == 0)
-                        signals_reverted(d->manager, p->id, "deadline");
-                else
-                        deadlines_forget(d, p->id);
+        } else if (record && p->resumed) {
+                settled_at_start(d, p->id);
+                deadlines_forget(d, p->id);
+        } else if (record) {
+                tell_reverted(p, r, why);
         } else {
                 log_error("Change %" PRIu64 " could not be taken back yet: %s", p->id, why);
                 p->deadline = moment_now(CLOCK_BOOTTIME) + RETRY_USEC;
         }
         set_timer(d);
         manager_touch_idle(d->manager);
+}
+
+static int start_revert(Pending *p)
+{
+        return commit_revert(p->deadlines->manager->committer, p->id,
+                             p->resumed ? "interrupted, and taken back" : "deadline", on_reverted,
+                             p);
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
@@ -118,7 +139,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
                 if (p->running || p->keeping || p->forgotten || p->deadline > usec)
                         continue;
                 p->running = true;
-                r = commit_revert_pending(d->manager->committer, p->id, "deadline", on_reverted, p);
+                r = start_revert(p);
                 if (r < 0) {
                         p->running = false;
                         p->deadline = usec + RETRY_USEC;
@@ -142,26 +163,47 @@ static void arm_systemd(Pending *p)
         units_start_timer(units, p->timer, "exmachina.service", left + 1000000);
 }
 
+static Pending *add(Deadlines *d, uint64_t id)
+{
+        Pending *p;
+
+        p = calloc(1, sizeof(*p));
+        if (!p) {
+                log_error("Change %" PRIu64
+                          ": out of memory, its deadline is looked at only at the "
+                          "next start",
+                          id);
+                return NULL;
+        }
+        p->deadlines = d;
+        p->id = id;
+        LIST_INSERT_HEAD(&d->pending, p, entry);
+        return p;
+}
+
 void deadlines_watch(Deadlines *d, uint64_t id, uint64_t deadline)
 {
         Pending *p = find(d, id);
 
-        if (!p) {
-                p = calloc(1, sizeof(*p));
-                if (!p) {
-                        log_error("Change %" PRIu64
-                                  ": out of memory, its deadline is looked at only "
-                                  "at the next start",
-                                  id);
-                        return;
-                }
-                p->deadlines = d;
-                p->id = id;
-                LIST_INSERT_HEAD(&d->pending, p, entry);
-        }
+        if (!p)
+                p = add(d, id);
+        if (!p)
+                return;
         p->deadline = deadline;
         set_timer(d);
         arm_systemd(p);
+}
+
+/* Goes on as if its deadline had come. */
+static void resume(Deadlines *d, uint64_t id)
+{
+        Pending *p = add(d, id);
+
+        if (!p)
+                return;
+        p->resumed = p->running = true;
+        if (start_revert(p) < 0)
+                p->running = false;
 }
 
 void deadlines_forget(Deadlines *d, uint64_t id)
@@ -171,7 +213,8 @@ void deadlines_forget(Deadlines *d, uint64_t id)
         if (!p)
                 return;
         p->forgotten = true;
-        units_stop_timer(d->manager->units, p->timer);
+        if (*p->timer)
+                units_stop_timer(d->manager->units, p->timer);
         if (!p->running && !p->keeping)
                 pending_free(p);
         set_timer(d);
@@ -274,8 +317,11 @@ static void recover_at_start(Deadlines *d)
                           f.message ?: strerror(r < 0 ? -r : EPROTO));
         if (recovery.reload_manager)
                 units_reload_manager(m->units);
+        for (size_t i = 0; i < recovery.n_due; i++)
+                resume(d, recovery.due[i]);
         for (size_t i = 0; i < n; i++)
-                settled_at_start(d, ids[i]);
+                if (!find(d, ids[i]))
+                        settled_at_start(d, ids[i]);
 }
 
 int deadlines_new(Deadlines **ret, Manager *m)

@@ -49,8 +49,10 @@ static int append_units(sd_bus_message *reply, const ChangeRecord *record)
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'v', "as");
         if (r >= 0)
-                r = sd_bus_message_append_strv(reply, record->units);
-        for (int i = 0; r >= 0 && i < 2; i++)
+                r = sd_bus_message_open_container(reply, 'a', "s");
+        for (size_t i = 0; r >= 0 && i < record->n_units; i++)
+                r = sd_bus_message_append_basic(reply, 's', record->units[i].id);
+        for (int i = 0; r >= 0 && i < 3; i++)
                 r = sd_bus_message_close_container(reply);
         return r;
 }
@@ -469,7 +471,7 @@ static void on_taken_back(int r, Failure *f, const ChangeRecord *record, void *u
 
         if (r == 0)
                 signals_reverted(call->manager, id, "revert");
-        else if (r == EXM_E_CONFLICT)
+        else if (record)
                 deadlines_forget(call->manager->deadlines, id);
         deadlines_end_revert(call->manager->deadlines, id);
         if (!call->dead) {
@@ -502,8 +504,8 @@ int method_history_revert(Call *call)
                                    "change %" PRIu64 " is being confirmed or taken back just now",
                                    record->id);
         call->past_return = true;
-        r = commit_revert_pending(call->manager->committer, record->id, "revert", on_taken_back,
-                                  call_ref(call));
+        r = commit_revert(call->manager->committer, record->id, "revert", on_taken_back,
+                          call_ref(call));
         if (r < 0) {
                 deadlines_end_revert(call->manager->deadlines, record->id);
                 call_unref(call);

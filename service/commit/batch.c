@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * batch.c - check all, journal, write one by one, undo in reverse.
+ * batch.c - check all, journal, write one by one, undo in reverse; the end once units have
+ * followed.
  */
 #include "commit/batch.h"
 
@@ -170,6 +171,11 @@ static int record_end(Journal *journal, ChangeRecord *record, Failure *f)
         return r == 0 ? journal_set_state(journal, record, pending, f) : r;
 }
 
+int batch_finish(Journal *journal, ChangeRecord *record, Failure *f)
+{
+        return record_end(journal, record, f);
+}
+
 static int write_all(const Roots *roots, Journal *journal, ChangeRecord *record, Failure *f)
 {
         size_t n = 0;
@@ -177,7 +183,7 @@ static int write_all(const Roots *roots, Journal *journal, ChangeRecord *record,
 
         for (; r == 0 && n < record->n_steps; n += r == 0)
                 r = file_step_apply(roots, &record->steps[n], f);
-        if (r == 0)
+        if (r == 0 && record->n_units == 0)
                 r = record_end(journal, record, f);
         return r == 0 ? 0 : take_back(roots, journal, record, n, r, f);
 }

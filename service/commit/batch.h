@@ -14,9 +14,14 @@
  * in reverse undoes what is done when one fails; 4. records the end. Killed at any instant it
  * leaves what recovery (recover.h) brings to all-old or all-new. `record` gets its number, time,
  * steps and state; user is looked up if it is not set. Returns: 0, the record is applied, or
- * pending if it asks for confirmation; else nothing has changed: EXM_E_CONFLICT, EXM_E_REFUSED
- * (also two steps for one file, and a journal that cannot be written), EXM_E_LIMIT_EXCEEDED,
- * EXM_E_TIMEOUT, -errno; or, where undoing failed, EXM_E_CONFLICT and a message that names every
- * file that is not as before. */
+ * pending if it asks for confirmation, or, if it has units, still prepared: they are to be acted
+ * on, then batch_finish() or recover_revert() is due; else nothing has changed: EXM_E_CONFLICT,
+ * EXM_E_REFUSED (also two steps for one file, and a journal that cannot be written),
+ * EXM_E_LIMIT_EXCEEDED, EXM_E_TIMEOUT, -errno; or, where undoing failed, EXM_E_CONFLICT and a
+ * message that names every file that is not as before. */
 int batch_apply(const Roots *roots, Journal *journal, ChangeRecord *record,
                 const FileChange *changes, size_t n_changes, Failure *f);
+
+/* The units have taken the files: the record becomes applied or pending.
+ * Returns: 0; as journal_set_state(), and it is still prepared. */
+int batch_finish(Journal *journal, ChangeRecord *record, Failure *f);

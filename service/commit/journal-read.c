@@ -20,7 +20,7 @@
 /* In the order of load_change(). */
 #define CHANGE_COLUMNS                                                                             \
         "id, time, uid, user, authority, message, token, state, reason, reverts, confirm_within,"  \
-        " pending_since, deadline, boot_id, units"
+        " pending_since, deadline, boot_id, grace"
 
 static void load_strings(Statement *s, int column, char ***ret)
 {
@@ -83,7 +83,7 @@ static void load_change(Statement *s, ChangeRecord *record)
         record->pending_since = (uint64_t)statement_int(s, 11);
         record->deadline = (uint64_t)statement_int(s, 12);
         load_boot_id(s, 13, record->boot_id);
-        load_strings(s, 14, &record->units);
+        record->grace = (uint32_t)statement_int(s, 14);
 }
 
 static void load_kind(Statement *s, int column, Node *node)
@@ -251,6 +251,26 @@ static int load_steps(sqlite3 *connection, bool content, ChangeRecord *record)
         return s.rc;
 }
 
+static int load_units(sqlite3 *connection, ChangeRecord *record)
+{
+        _cleanup_statement_ Statement s = { 0 };
+
+        statement_init(&s, connection,
+                       "SELECT id, verb, was_active, acted FROM unit WHERE change = :change"
+                       " ORDER BY place");
+        statement_bind_int(&s, ":change", (int64_t)record->id);
+        while (statement_step(&s)) {
+                _cleanup_free_ char *id = load_text(&s, 0), *verb = load_text(&s, 1);
+
+                if (s.rc == SQLITE_OK &&
+                    change_record_add_unit(record, id, verb, statement_int(&s, 2) != 0) < 0)
+                        statement_set_no_memory(&s);
+                if (s.rc == SQLITE_OK)
+                        record->units[record->n_units - 1].acted = (uint32_t)statement_int(&s, 3);
+        }
+        return s.rc;
+}
+
 int journal_load(Journal *journal, uint64_t id, bool content, ChangeRecord *ret, Failure *f)
 {
         _cleanup_unlock_ pthread_mutex_t *lock = journal_lock(journal);
@@ -270,6 +290,8 @@ int journal_load(Journal *journal, uint64_t id, bool content, ChangeRecord *ret,
         load_change(&s, &record);
         if (s.rc == SQLITE_OK)
                 s.rc = load_steps(connection, content, &record);
+        if (s.rc == SQLITE_OK)
+                s.rc = load_units(connection, &record);
         if (s.rc != SQLITE_OK)
                 return database_failure(&journal->database, s.rc, f);
         *ret = record;
@@ -319,6 +341,8 @@ static int list_records(sqlite3 *connection, const JournalFilter *filter, uint32
                 load_change(&s, &records[(*n)++]);
                 if (s.rc == SQLITE_OK)
                         s.rc = load_steps(connection, /* content= */ false, &records[*n - 1]);
+                if (s.rc == SQLITE_OK)
+                        s.rc = load_units(connection, &records[*n - 1]);
         }
         return s.rc;
 }

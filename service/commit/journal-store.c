@@ -149,17 +149,13 @@ static uint64_t record_bytes(const ChangeRecord *record)
 static int insert_change(sqlite3 *connection, const ChangeRecord *record)
 {
         _cleanup_statement_ Statement s = { 0 };
-        _cleanup_free_ char *units = NULL;
-        size_t units_size;
 
-        if (pack_strings(record->units, &units, &units_size) < 0)
-                return SQLITE_NOMEM;
         statement_init(
                 &s, connection,
                 "INSERT INTO change (id, time, uid, user, authority, message, token, state,"
-                " reason, reverts, confirm_within, pending_since, deadline, boot_id, units,"
+                " reason, reverts, confirm_within, pending_since, deadline, boot_id, grace,"
                 " bytes) VALUES (:id, :time, :uid, :user, :authority, :message, :token,"
-                " 'prepared', '', :reverts, :confirm_within, 0, 0, :boot_id, :units, :bytes)");
+                " 'prepared', '', :reverts, :confirm_within, 0, 0, :boot_id, :grace, :bytes)");
         statement_bind_int(&s, ":id", (int64_t)record->id);
         statement_bind_int(&s, ":time", (int64_t)record->time);
         statement_bind_int(&s, ":uid", record->uid);
@@ -170,8 +166,24 @@ static int insert_change(sqlite3 *connection, const ChangeRecord *record)
         statement_bind_int(&s, ":reverts", (int64_t)record->reverts);
         statement_bind_int(&s, ":confirm_within", record->confirm_within);
         statement_bind_text(&s, ":boot_id", record->boot_id);
-        statement_bind_blob(&s, ":units", units, units_size);
+        statement_bind_int(&s, ":grace", record->grace);
         statement_bind_int(&s, ":bytes", (int64_t)record_bytes(record));
+        return statement_run(&s);
+}
+
+static int insert_unit(sqlite3 *connection, uint64_t id, size_t place, const ChangeUnit *unit)
+{
+        _cleanup_statement_ Statement s = { 0 };
+
+        statement_init(&s, connection,
+                       "INSERT INTO unit (change, place, id, verb, was_active, acted)"
+                       " VALUES (:change, :place, :id, :verb, :was_active, :acted)");
+        statement_bind_int(&s, ":change", (int64_t)id);
+        statement_bind_int(&s, ":place", (int64_t)place);
+        statement_bind_text(&s, ":id", unit->id);
+        statement_bind_text(&s, ":verb", unit->verb);
+        statement_bind_int(&s, ":was_active", unit->was_active);
+        statement_bind_int(&s, ":acted", unit->acted);
         return statement_run(&s);
 }
 
@@ -229,6 +241,8 @@ static int insert_record(sqlite3 *connection, const ChangeRecord *record)
         int rc;
 
         rc = insert_change(connection, record);
+        for (size_t i = 0; rc == SQLITE_OK && i < record->n_units; i++)
+                rc = insert_unit(connection, record->id, i, &record->units[i]);
         for (size_t i = 0; rc == SQLITE_OK && i < record->n_steps; i++) {
                 step = &record->steps[i];
                 rc = insert_item(connection, record->id, step);
@@ -357,4 +371,37 @@ int journal_set_state(Journal *journal, const ChangeRecord *record, bool durable
         if (db->wal_pages > CHECKPOINT_PAGES)
                 database_checkpoint(db);
         return 0;
+}
+
+static int update_unit(Journal *journal, uint64_t id, size_t place, uint32_t acted, Failure *f)
+{
+        _cleanup_statement_ Statement s = { 0 };
+
+        statement_init(&s, journal->database.connection,
+                       "UPDATE unit SET acted = :acted WHERE change = :change AND place = :place");
+        statement_bind_int(&s, ":acted", acted);
+        statement_bind_int(&s, ":change", (int64_t)id);
+        statement_bind_int(&s, ":place", (int64_t)place);
+        return database_failure(&journal->database, statement_run(&s), f);
+}
+
+int journal_set_acted(Journal *journal, uint64_t id, size_t place, uint32_t acted, Failure *f)
+{
+        _cleanup_unlock_ pthread_mutex_t *lock = journal_lock(journal);
+        Database *db = &journal->database;
+        int r;
+
+        r = journal_open_write(journal, f);
+        if (r == 0)
+                r = database_begin(db, /* durable= */ false, f);
+        if (r != 0)
+                return r;
+        r = update_unit(journal, id, place, acted, f);
+        if (r == 0 && sqlite3_changes(db->connection) == 0)
+                r = -ENOENT;
+        if (r == 0)
+                r = database_commit(db, f);
+        if (r != 0)
+                database_rollback(db);
+        return r;
 }

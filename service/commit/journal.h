@@ -77,6 +77,11 @@ int journal_next_id(Journal *journal, uint64_t *ret, Failure *f);
  * EXM_E_REFUSED; -errno. */
 int journal_set_state(Journal *journal, const ChangeRecord *record, bool durable, Failure *f);
 
+/* Before something is begun with unit `place` of a change: for the `acted`th time. It survives the
+ * end of this process; not a power cut, after which units begin anew anyway.
+ * Returns: 0; -ENOENT; EXM_E_REFUSED; EXM_E_TIMEOUT; -errno. */
+int journal_set_acted(Journal *journal, uint64_t id, size_t place, uint32_t acted, Failure *f);
+
 /* Without content (nodes' content NULL, size and version there) unless `content`; content that is
  * not what was stored is EXM_E_REFUSED (damaged).
  * Returns: 0; -ENOENT; EXM_E_REFUSED; -errno. */

@@ -49,14 +49,21 @@ int moment_start_pending(ChangeRecord *record)
         return 0;
 }
 
-int moment_is_over(const ChangeRecord *record)
+int moment_is_this_boot(const ChangeRecord *record)
 {
         char boot_id[RECORD_BOOT_ID_SIZE];
         int r;
 
         r = moment_boot_id(boot_id);
+        return r < 0 ? r : strcmp(boot_id, record->boot_id) == 0;
+}
+
+int moment_is_over(const ChangeRecord *record)
+{
+        int r;
+
+        r = moment_is_this_boot(record);
         if (r < 0)
                 return r;
-        return strcmp(boot_id, record->boot_id) != 0 ||
-               (record->deadline > 0 && moment_now(CLOCK_BOOTTIME) >= record->deadline);
+        return r == 0 || (record->deadline > 0 && moment_now(CLOCK_BOOTTIME) >= record->deadline);
 }

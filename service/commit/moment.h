@@ -19,5 +19,8 @@ int moment_boot_id(char ret[RECORD_BOOT_ID_SIZE]);
 /* From now on the record awaits to be confirmed for as long as it asks. Returns: 0 or -errno. */
 int moment_start_pending(ChangeRecord *record);
 
+/* Returns: 1 if the record is of this boot; 0; -errno. */
+int moment_is_this_boot(const ChangeRecord *record);
+
 /* Returns: 1 if its time to be confirmed is over, by the clock or by a reboot; 0; -errno. */
 int moment_is_over(const ChangeRecord *record);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * record.c - names of states, and freeing.
+ * record.c - names of states, units, and freeing.
  */
 #include "commit/record.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
-
-#include "util/strv.h"
 
 /* As in docs/api.md and in the database. */
 static const char *const state_names[_CHANGE_STATE_MAX] = {
@@ -44,6 +44,35 @@ bool change_record_is_of_key(const ChangeRecord *record, const char *key)
         return !key || (strncmp(name, key, n) == 0 && (name[n] == '\0' || name[n] == ','));
 }
 
+int change_record_add_unit(ChangeRecord *record, const char *id, const char *verb, bool was_active)
+{
+        ChangeUnit *grown, unit = { .was_active = was_active };
+
+        grown = reallocarray(record->units, record->n_units + 1, sizeof(*grown));
+        if (!grown)
+                return -ENOMEM;
+        record->units = grown;
+        unit.id = strdup(id);
+        unit.verb = strdup(verb);
+        grown[record->n_units++] = unit;
+        return unit.id && unit.verb ? 0 : -ENOMEM;
+}
+
+static bool concerns_manager(const char *name)
+{
+        return strncmp(name, "/etc/systemd/", strlen("/etc/systemd/")) == 0 ||
+               strncmp(name, "/run/systemd/", strlen("/run/systemd/")) == 0 ||
+               strcmp(name, "/etc/fstab") == 0;
+}
+
+bool change_record_concerns_manager(const ChangeRecord *record)
+{
+        for (size_t i = 0; i < record->n_steps; i++)
+                if (concerns_manager(record->steps[i].name))
+                        return true;
+        return false;
+}
+
 void change_record_done(ChangeRecord *record)
 {
         free(record->user);
@@ -51,7 +80,11 @@ void change_record_done(ChangeRecord *record)
         free(record->message);
         free(record->token);
         free(record->reason);
-        strv_free(record->units);
+        for (size_t i = 0; i < record->n_units; i++) {
+                free(record->units[i].id);
+                free(record->units[i].verb);
+        }
+        free(record->units);
         for (size_t i = 0; i < record->n_steps; i++)
                 file_step_done(&record->steps[i]);
         free(record->steps);

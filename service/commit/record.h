@@ -31,6 +31,14 @@ bool change_state_is_finished(ChangeState state);
 
 #define RECORD_BOOT_ID_SIZE 33
 
+/* A unit that is acted on when the files are in place, and again when they are taken back. */
+typedef struct ChangeUnit {
+        char *id;
+        char *verb;      /* "reload", "restart" */
+        bool was_active; /* before the change */
+        uint32_t acted;  /* how often something was begun with it; 0: it has not seen the change */
+} ChangeUnit;
+
 typedef struct ChangeRecord {
         uint64_t id;   /* 0: not journaled yet */
         uint64_t time; /* µs, CLOCK_REALTIME */
@@ -48,13 +56,21 @@ typedef struct ChangeRecord {
         uint64_t pending_since;            /* µs, CLOCK_BOOTTIME, in that boot */
         uint64_t deadline;                 /* µs, CLOCK_BOOTTIME, in that boot; 0 none */
         char boot_id[RECORD_BOOT_ID_SIZE]; /* of pending_since and deadline; prepared: of now */
-        char **units;
+        ChangeUnit *units;                 /* in the order in which they are acted on */
+        size_t n_units;
+        uint32_t grace;  /* s that the units must stay active for */
         FileStep *steps; /* in the order of FileStep.place, which differs between them */
         size_t n_steps;
 } ChangeRecord;
 
 /* Does it belong to the key of this name? `key` NULL: to any key. */
 bool change_record_is_of_key(const ChangeRecord *record, const char *key);
+
+/* Adds a unit; strings are copied. Returns: 0 or -ENOMEM. */
+int change_record_add_unit(ChangeRecord *record, const char *id, const char *verb, bool was_active);
+
+/* Returns: true if systemd reads one of the files itself: daemon-reload is due when it changes. */
+bool change_record_concerns_manager(const ChangeRecord *record);
 
 void change_record_done(ChangeRecord *record);
 void change_records_free(ChangeRecord *records, size_t n);

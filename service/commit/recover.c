@@ -32,6 +32,7 @@ static void patient_done(Patient *patient)
 void recovery_done(Recovery *recovery)
 {
         strv_free(recovery->files);
+        free(recovery->due);
         *recovery = (Recovery){ 0 };
 }
 
@@ -76,15 +77,43 @@ static bool has_side(const Patient *patient, FileStepSide side)
 
 /* --- the end of it --- */
 
-static bool concerns_manager(const char *name)
+int recover_end(Journal *journal, const ChangeRecord *record, Failure *f)
 {
-        return strncmp(name, "/etc/systemd/", strlen("/etc/systemd/")) == 0 ||
-               strncmp(name, "/run/systemd/", strlen("/run/systemd/")) == 0 ||
-               strcmp(name, "/etc/fstab") == 0;
+        int r;
+
+        r = journal_set_state(journal, record, /* durable= */ true, f);
+        if (r == 0)
+                log_notice("change %llu is %s%s%s", (unsigned long long)record->id,
+                           change_state_to_string(record->state),
+                           record->reason && *record->reason ? ": " : "", record->reason ?: "");
+        return r;
+}
+
+/* Returns: 1 if a unit, or systemd itself, has taken the new files in this boot; 0; -errno. */
+static int has_acted(const ChangeRecord *record)
+{
+        bool acted = record->n_units > 0 && change_record_concerns_manager(record);
+
+        for (size_t i = 0; i < record->n_units; i++)
+                acted = acted || record->units[i].acted > 0;
+        return acted ? moment_is_this_boot(record) : 0;
+}
+
+static int add_due(Recovery *recovery, uint64_t id)
+{
+        uint64_t *grown;
+
+        grown = reallocarray(recovery->due, recovery->n_due + 1, sizeof(*grown));
+        if (!grown)
+                return -ENOMEM;
+        recovery->due = grown;
+        grown[recovery->n_due++] = id;
+        return 0;
 }
 
 static int record_end(Patient *patient, ChangeState state, const char *reason, Failure *f)
 {
+        bool is_back = state == CHANGE_REVERTED || state == CHANGE_FAILED;
         ChangeRecord *record = &patient->record;
         char *words;
         int r;
@@ -99,13 +128,14 @@ static int record_end(Patient *patient, ChangeState state, const char *reason, F
         free(record->reason);
         record->reason = words;
         record->state = state;
-        r = journal_set_state(patient->journal, record, /* durable= */ true, f);
-        if (r != 0)
-                return r;
-        patient->recovery->n_settled++;
-        log_notice("change %llu is %s%s%s", (unsigned long long)record->id,
-                   change_state_to_string(state), *words ? ": " : "", words);
-        return 0;
+        r = is_back ? has_acted(record) : 0;
+        if (r > 0)
+                return add_due(patient->recovery, record->id);
+        if (r == 0)
+                r = recover_end(patient->journal, record, f);
+        if (r == 0)
+                patient->recovery->n_settled++;
+        return r;
 }
 
 static int note_written(const Patient *patient)
@@ -119,9 +149,9 @@ static int note_written(const Patient *patient)
                 if (patient->sides[i] != FILE_STEP_AFTER)
                         continue;
                 r = strv_extend_unique(&recovery->files, name);
-                if (concerns_manager(name))
-                        recovery->reload_manager = true;
         }
+        if (has_side(patient, FILE_STEP_AFTER) && change_record_concerns_manager(&patient->record))
+                recovery->reload_manager = true;
         return r;
 }
 
@@ -175,7 +205,8 @@ static int recover_prepared(Patient *patient, Failure *f)
         r = settle(patient, f);
         if (r != 0)
                 return r;
-        if (!has_side(patient, FILE_STEP_BEFORE) && !has_side(patient, FILE_STEP_FOREIGN))
+        if (!has_side(patient, FILE_STEP_BEFORE) && !has_side(patient, FILE_STEP_FOREIGN) &&
+            patient->record.n_units == 0)
                 return complete(patient, f);
         return take_back(patient, CHANGE_FAILED, "interrupted, and taken back", f);
 }
@@ -238,17 +269,19 @@ int recover_all(Journal *journal, const Roots *roots, Recovery *ret, Failure *f)
 }
 
 int recover_revert(Journal *journal, const Roots *roots, uint64_t id, const char *reason,
-                   Recovery *ret, Failure *f)
+                   ChangeRecord *ret_record, Recovery *ret, Failure *f)
 {
         _cleanup_close_ int password_lock = -1;
         _cleanup_(patient_done) Patient patient;
+        bool pending;
         int r;
 
         *ret = (Recovery){ 0 };
         r = patient_init(&patient, journal, roots, id, ret, f);
         if (r != 0)
                 return r;
-        if (patient.record.state != CHANGE_PENDING)
+        pending = patient.record.state == CHANGE_PENDING;
+        if (!pending && (patient.record.state != CHANGE_PREPARED || patient.record.n_units == 0))
                 return failure_set(
                         f, EXM_E_REFUSED, "change %llu does not wait for a confirmation: it is %s.",
                         (unsigned long long)id, change_state_to_string(patient.record.state));
@@ -256,11 +289,15 @@ int recover_revert(Journal *journal, const Roots *roots, uint64_t id, const char
         if (r == 0)
                 r = settle(&patient, f);
         if (r == 0)
-                r = take_back(&patient, CHANGE_REVERTED, reason, f);
-        if (r == 0 && patient.kept)
-                return failure_set(f, EXM_E_CONFLICT,
-                                   "change %llu could not be taken back wholly; not as before, and "
-                                   "kept as they are: %s",
-                                   (unsigned long long)id, patient.kept);
-        return r;
+                r = take_back(&patient, pending ? CHANGE_REVERTED : CHANGE_FAILED, reason, f);
+        if (r != 0)
+                return r;
+        *ret_record = patient.record;
+        patient.record = (ChangeRecord){ 0 };
+        if (!patient.kept)
+                return 0;
+        return failure_set(f, EXM_E_CONFLICT,
+                           "change %llu could not be taken back wholly; not as before, and kept as "
+                           "they are: %s",
+                           (unsigned long long)id, patient.kept);
 }

@@ -10,6 +10,9 @@
  * after. `content` is the last column: SQLite then reads the others without going through a large
  * content's pages.
  *
+ * unit    what is acted on with the files: `place` is the order, `acted` counts how often something
+ * was begun with it, by which recovery knows what has seen the change.
+ *
  * Numbers are AUTOINCREMENT: one that was given out stays used when its change is pruned. A token
  * names one change of its owner.
  */
@@ -71,6 +74,18 @@ static const char *const migrations[] = {
         "DROP INDEX change_token;"
         "CREATE UNIQUE INDEX change_token"
         " ON change (" SCHEMA_OWNER("authority", "uid") ", token) WHERE token <> '';",
+        /* 2 -> 3: no version before ever stored a unit in change.units */
+        "CREATE TABLE unit ("
+        "  change INTEGER NOT NULL REFERENCES change (id) ON DELETE CASCADE,"
+        "  place INTEGER NOT NULL,"
+        "  id TEXT NOT NULL,"
+        "  verb TEXT NOT NULL,"
+        "  was_active INTEGER NOT NULL,"
+        "  acted INTEGER NOT NULL,"
+        "  PRIMARY KEY (change, place)"
+        ") STRICT, WITHOUT ROWID;"
+        "ALTER TABLE change ADD COLUMN grace INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE change DROP COLUMN units;",
 };
 
 SchemaList schema_list(void)

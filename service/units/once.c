@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * once.c - calls to systemd that nobody waits for; a failure is logged.
+ * once.c - one call each, its answer looked at for the log only.
  */
+#include "units/once.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -27,6 +29,22 @@ void units_reload_manager(Units *units)
                                      "Reload", on_answer, what, NULL);
         if (r < 0)
                 log_error("systemd: %s: %s", what, strerror(-r));
+}
+
+/* A unit that is gone has nothing to be reset. */
+static int on_reset(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        return 0;
+}
+
+void units_reset_failed(Units *units, const char *id)
+{
+        int r;
+
+        r = sd_bus_call_method_async(units->bus, NULL, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                                     "ResetFailedUnit", on_reset, NULL, "s", id);
+        if (r < 0)
+                log_error("systemd: reset-failed: %s", strerror(-r));
 }
 
 /* systemd.timer(5): OnActiveSec=; the timer goes away once it has elapsed. A transient timer cannot

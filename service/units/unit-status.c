@@ -57,6 +57,32 @@ static int names_read(char ***names, sd_bus_message *m)
         return sd_bus_message_exit_container(m);
 }
 
+static int invocation_read(UnitProperties *p, sd_bus_message *m)
+{
+        const void *id;
+        size_t size;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'v', "ay");
+        if (r >= 0)
+                r = sd_bus_message_read_array(m, 'y', &id, &size);
+        if (r < 0)
+                return r;
+        if (size == sizeof(p->invocation))
+                memcpy(p->invocation, id, size);
+        return sd_bus_message_exit_container(m);
+}
+
+static int can_reload_read(UnitProperties *p, sd_bus_message *m)
+{
+        int b, r;
+
+        r = sd_bus_message_read(m, "v", "b", &b);
+        if (r >= 0)
+                p->status.can_reload = b;
+        return r;
+}
+
 static int property_read(UnitProperties *p, const char *name, sd_bus_message *m)
 {
         const struct {
@@ -70,6 +96,7 @@ static int property_read(UnitProperties *p, const char *name, sd_bus_message *m)
                 { "SubState", &p->status.sub_state },
                 { "UnitFileState", &p->status.unit_file_state },
                 { "Result", &p->result },
+                { "Type", &p->type },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++)
@@ -78,6 +105,12 @@ static int property_read(UnitProperties *p, const char *name, sd_bus_message *m)
 
         if (strcmp(name, "Names") == 0)
                 return names_read(&p->status.names, m);
+        if (strcmp(name, "CanReload") == 0)
+                return can_reload_read(p, m);
+        if (strcmp(name, "InvocationID") == 0)
+                return invocation_read(p, m);
+        if (strcmp(name, "NRestarts") == 0)
+                return sd_bus_message_read(m, "v", "u", &p->n_restarts);
         if (strcmp(name, "MainPID") == 0)
                 return sd_bus_message_read(m, "v", "u", &p->status.main_pid);
         if (strcmp(name, "StateChangeTimestamp") == 0)

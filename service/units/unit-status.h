@@ -10,6 +10,9 @@
 typedef struct UnitProperties {
         UnitStatus status;
         const char *result; /* "exit-code", ... of services, mounts, ...; NULL: the type has none */
+        const char *type;   /* "simple", "oneshot", ... of services; NULL */
+        uint32_t n_restarts;
+        uint8_t invocation[16]; /* another each time it starts */
         sd_bus_message *reply;
 } UnitProperties;
 

@@ -68,14 +68,14 @@ typedef struct UnitRow {
 typedef struct UnitStatus {
         const char *id, *description, *load_state, *active_state, *sub_state, *unit_file_state;
         char **names;
+        bool can_reload;
         uint32_t main_pid;
         uint64_t changed; /* StateChangeTimestamp, µs realtime */
 } UnitStatus;
 
 typedef struct UnitsResult {
         const char *id;           /* units_resolve */
-        const char *result;       /* units_job: "done", or "skipped" where systemd found nothing
-                                   * to do; failures are EXM_E_UNIT_FAILED */
+        const char *result;       /* units_job: "done"; "skipped": there was nothing to do */
         const char *active_state; /* units_job: after its end */
         const UnitStatus *status;
         const UnitRow *rows;
@@ -97,6 +97,14 @@ int units_resolve(Units *units, const char *name, UnitsDone done, void *userdata
 int units_job(Units *units, const char *id, UnitVerb verb, UnitsDone done, void *userdata,
               UnitsRequest **ret);
 
+/* Ends with 0 when the unit, whose job has just ended, has stayed active for `usec` (stay.c);
+ * EXM_E_UNIT_FAILED as soon as it has not. A oneshot service that has done its work is left. */
+int units_stay(Units *units, const char *id, uint64_t usec, UnitsDone done, void *userdata,
+               UnitsRequest **ret);
+
+/* daemon-reload. */
+int units_reload(Units *units, UnitsDone done, void *userdata, UnitsRequest **ret);
+
 /* UNIT_ENABLE ... UNIT_UNMASK, then daemon-reload as systemctl does. EXM_E_UNIT_FAILED also where
  * there is nothing to enable: a unit file without [Install]. */
 int units_change_files(Units *units, const char *id, UnitVerb verb, UnitsDone done, void *userdata,
@@ -110,9 +118,3 @@ int units_status(Units *units, const char *id, UnitsDone done, void *userdata, U
  * not for systemd: too many, too long, too many stars (matching them takes exponential time). */
 int units_list(Units *units, char *const *patterns, UnitsDone done, void *userdata,
                UnitsRequest **ret, Failure *f);
-
-/* Nobody waits for these; a failure is logged. daemon-reload; a transient timer `name` (without
- * suffix) that starts `unit` in `usec` from now, whatever becomes of this service; and its end. */
-void units_reload_manager(Units *units);
-void units_start_timer(Units *units, const char *name, const char *unit, uint64_t usec);
-void units_stop_timer(Units *units, const char *name);

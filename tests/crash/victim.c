@@ -180,6 +180,7 @@ static int recover(const Victim *v, Failure *f)
 static int revert(const Victim *v, Failure *f)
 {
         _cleanup_free_ uint64_t *ids = NULL;
+        ChangeRecord record = { 0 };
         Recovery recovery;
         size_t n = 0;
         int r;
@@ -189,7 +190,8 @@ static int revert(const Victim *v, Failure *f)
         r = journal_unfinished(v->journal, &ids, &n, f);
         if (r != 0 || n != 1)
                 return r != 0 ? r : -ENOENT;
-        r = recover_revert(v->journal, v->roots, ids[0], "asked for", &recovery, f);
+        r = recover_revert(v->journal, v->roots, ids[0], "asked for", &record, &recovery, f);
+        change_record_done(&record);
         recovery_done(&recovery);
         return r;
 }

@@ -243,14 +243,12 @@ static void test_revert_pending(void **state)
         start(&bench, &calls[1], 'b', &change, 1);
         calls[2] = (Call){ .bench = &bench, .name = 'c' };
         calls[4] = (Call){ .bench = &bench, .name = 'e' };
-        assert_int_equal(
-                commit_revert_pending(bench.committer, calls[0].change, "no", on_done, &calls[2]),
-                0);
+        assert_int_equal(commit_revert(bench.committer, calls[0].change, "no", on_done, &calls[2]),
+                         0);
         change = change_new("/mnt/etc/c", "x");
         start(&bench, &calls[3], 'd', &change, 1);
-        assert_int_equal(
-                commit_revert_pending(bench.committer, calls[0].change, "no", on_done, &calls[4]),
-                0);
+        assert_int_equal(commit_revert(bench.committer, calls[0].change, "no", on_done, &calls[4]),
+                         0);
         run_until(&bench, 5);
         assert_string_equal(bench.order, "abcde");
         assert_int_equal(calls[2].r, 0);

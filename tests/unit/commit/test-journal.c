@@ -71,8 +71,9 @@ static ChangeRecord full_record(void)
         record.token = strdup("t-1");
         record.reverts = 17;
         record.confirm_within = 60;
-        assert_int_equal(strv_extend(&record.units, "a.service"), 0);
-        assert_int_equal(strv_extend(&record.units, "b.service"), 0);
+        record.grace = 5;
+        assert_int_equal(change_record_add_unit(&record, "a.service", "reload", true), 0);
+        assert_int_equal(change_record_add_unit(&record, "b.service", "restart", false), 0);
         assert_int_equal(strv_extend(&record.steps[0].parents, "/etc/x"), 0);
         assert_int_equal(strv_extend(&record.steps[0].parents, "/etc/x/y\nz"), 0);
 
@@ -137,6 +138,17 @@ static void assert_same_node(const Node *found, const Node *stored, bool content
         }
 }
 
+static void assert_same_units(const ChangeRecord *found, const ChangeRecord *stored)
+{
+        assert_int_equal(found->n_units, stored->n_units);
+        for (size_t i = 0; i < stored->n_units; i++) {
+                assert_string_equal(found->units[i].id, stored->units[i].id);
+                assert_string_equal(found->units[i].verb, stored->units[i].verb);
+                assert_int_equal(found->units[i].was_active, stored->units[i].was_active);
+                assert_int_equal(found->units[i].acted, stored->units[i].acted);
+        }
+}
+
 static void assert_same_record(const ChangeRecord *found, const ChangeRecord *stored, bool content)
 {
         assert_int_equal(found->id, stored->id);
@@ -148,7 +160,8 @@ static void assert_same_record(const ChangeRecord *found, const ChangeRecord *st
         assert_string_equal(found->token, stored->token);
         assert_int_equal(found->reverts, stored->reverts);
         assert_int_equal(found->confirm_within, stored->confirm_within);
-        assert_same_list(found->units, stored->units);
+        assert_int_equal(found->grace, stored->grace);
+        assert_same_units(found, stored);
         assert_int_equal(found->n_steps, stored->n_steps);
         for (size_t i = 0; i < stored->n_steps; i++) {
                 assert_string_equal(found->steps[i].name, stored->steps[i].name);

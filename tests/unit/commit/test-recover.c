@@ -219,6 +219,7 @@ static void test_revert_interrupted(void **state)
 
 static void test_revert(void **state)
 {
+        _cleanup_record_ ChangeRecord record = { 0 };
         Recovery recovery;
         Failure f = { 0 };
         Bench bench;
@@ -227,7 +228,7 @@ static void test_revert(void **state)
         make_pending(&bench);
         store(&bench);
         assert_int_equal(recover_revert(bench.journal, bench.roots, bench.record.id, "asked for",
-                                        &recovery, &f),
+                                        &record, &recovery, &f),
                          0);
         assert_int_equal(recovery.n_settled, 1);
         assert_true(strv_contains(recovery.files, A) && strv_contains(recovery.files, B));
@@ -236,9 +237,9 @@ static void test_revert(void **state)
         assert_all_old();
         assert_reason(&bench, "asked for");
         assert_int_equal(state_of(bench.journal, bench.record.id), CHANGE_REVERTED);
-        assert_int_equal(
-                recover_revert(bench.journal, bench.roots, bench.record.id, "again", &recovery, &f),
-                EXM_E_REFUSED);
+        assert_int_equal(recover_revert(bench.journal, bench.roots, bench.record.id, "again",
+                                        &record, &recovery, &f),
+                         EXM_E_REFUSED);
         failure_done(&f);
         recovery_done(&recovery);
         bench_done(&bench);
@@ -246,6 +247,7 @@ static void test_revert(void **state)
 
 static void test_revert_keeps_edits(void **state)
 {
+        _cleanup_record_ ChangeRecord record = { 0 };
         Recovery recovery;
         Failure f = { 0 };
         Bench bench;
@@ -255,7 +257,7 @@ static void test_revert_keeps_edits(void **state)
         store(&bench);
         scratch_write(B, "edited", 0644);
         assert_int_equal(recover_revert(bench.journal, bench.roots, bench.record.id, "asked for",
-                                        &recovery, &f),
+                                        &record, &recovery, &f),
                          EXM_E_CONFLICT);
         assert_non_null(strstr(f.message, B));
         assert_text(A, "old");
