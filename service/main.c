@@ -128,19 +128,43 @@ static int make_event(sd_event **ret)
         return 0;
 }
 
-/* systemd reads unit files and fstab anew. The bus is not up yet: systemctl has a way of its own.
- */
-static void reload_systemd(void)
+/* The bus is not up yet: systemctl has a way of its own. */
+static bool systemctl(char *option, char *verb, char *unit)
 {
-        char name[] = "systemctl", block[] = "--no-block", reload[] = "daemon-reload";
-        char *argv[] = { name, block, reload, NULL }, *environment[] = { NULL };
+        char name[] = "systemctl";
+        char *argv[] = { name, option, verb, unit, NULL }, *environment[] = { NULL };
         int status;
         pid_t pid;
 
-        if (posix_spawn(&pid, "/usr/bin/systemctl", NULL, NULL, argv, environment) == 0 &&
-            waitpid(pid, &status, 0) == pid && status == 0)
-                return;
-        log_error("systemd could not be told to read its units anew: run systemctl daemon-reload");
+        return posix_spawn(&pid, "/usr/bin/systemctl", NULL, NULL, argv, environment) == 0 &&
+               waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+/* systemd reads unit files and fstab anew. */
+static void reload_systemd(void)
+{
+        char block[] = "--no-block", reload[] = "daemon-reload";
+
+        if (!systemctl(block, reload, NULL))
+                log_error("systemd could not be told to read its units anew: run systemctl "
+                          "daemon-reload");
+}
+
+/* The files of the change are as before: what had taken the new ones takes these. */
+static void revert_units(const ChangeRecord *record)
+{
+        char block[] = "--quiet", reload[] = "daemon-reload", stop[] = "stop";
+
+        if (change_record_concerns_manager(record) && !systemctl(block, reload, NULL))
+                log_error("systemctl daemon-reload has failed");
+        for (size_t i = 0; i < record->n_units; i++) {
+                const ChangeUnit *unit = &record->units[i];
+                char *verb = unit->was_active ? unit->verb : stop;
+
+                if (unit->acted > 0 && !systemctl(block, verb, unit->id))
+                        log_error("%s: %s has failed; see: systemctl status %s", unit->id, verb,
+                                  unit->id);
+        }
 }
 
 /* When the service is removed nobody will be there at their deadline. */
@@ -154,10 +178,15 @@ static int revert_pending(Journal *journal, const Roots *roots, Recovery *recove
         for (; n > 0; n--) {
                 _cleanup_(recovery_done) Recovery one = { 0 };
                 _cleanup_failure_ Failure why = { 0 };
+                _cleanup_record_ ChangeRecord record = { 0 };
                 int failed;
 
-                failed = recover_revert(journal, roots, ids[n - 1], "the service was removed", &one,
-                                        &why);
+                failed = recover_revert(journal, roots, ids[n - 1], "the service was removed",
+                                        &record, &one, &why);
+                if (one.n_due > 0) {
+                        revert_units(&record);
+                        (void)recover_end(journal, &record, NULL);
+                }
                 if (failed != 0) {
                         log_error("%s", why.message ?: strerror(failed < 0 ? -failed : EPROTO));
                         r = -EIO;
