@@ -3,12 +3,11 @@
  * grants.h - what a key may do, and who may use it. Pure: no I/O.
  *
  * Files are matched by their canonical name (links resolved by whoever asks), units by their real
- * id. In a file glob `*`, `?` and `[...]` stay within one directory and `**` crosses them; a
- * leading dot is not special. A grant without glob characters (or with each of them escaped by a
- * backslash) is literal. Without `privileged` a glob reaches only files that are public (to read)
- * or ordinary (to write): anything else must be granted by its literal name; and a glob of units
- * never reaches poweroff, reboot, halt, kexec, rescue, emergency, debug-shell, user@ or ExMachina
- * itself. Nothing reaches ExMachina's own configuration and state.
+ * id; auth/glob.h has the syntax of globs. A grant without glob characters (or with each of them
+ * escaped by a backslash) is literal. Without `privileged` a glob reaches only files that are
+ * public (to read) or ordinary (to write): anything else must be granted by its literal name; and a
+ * glob of units never reaches poweroff, reboot, halt, kexec, rescue, emergency, debug-shell, user@
+ * or ExMachina itself. Nothing reaches ExMachina's own configuration and state.
  */
 #pragma once
 
@@ -29,9 +28,10 @@ typedef struct Grants {
 #define GRANTS_MAX       256U  /* entries of each list */
 #define GRANTS_MAX_BYTES 4096U /* one entry */
 
-/* Syntax of all fields; that `user` is set, is no business of the bus' (a name is looked up when
- * the key is made and when it is used). Returns: 0 or EXM_E_INVALID_ARGS naming the entry. */
+/* Syntax of all fields; `user` must be set ("" says anyone), and is a name that is looked up by
+ * whoever makes the key. Returns: 0 or EXM_E_INVALID_ARGS naming the entry. */
 int grants_check(const Grants *grants, Failure *f);
+/* Deep; *ret is only set if it works. Returns: 0 or -ENOMEM. */
 int grants_copy(const Grants *from, Grants *ret);
 void grants_done(Grants *grants);
 

@@ -18,6 +18,8 @@
 
 typedef struct KeyStore KeyStore;
 
+#define KEY_STORE_DIRECTORY  EXM_SYSCONFDIR "/exmachina/keys.d"
+#define KEY_STORE_STATE      EXM_STATEDIR "/keys"
 #define KEY_STORE_MAX_KEYS   1000U
 #define KEY_STORE_FILE_BYTES 65536U
 

@@ -25,3 +25,5 @@ DEFINE_CLEANUP(Throttle *, throttle_free);
 int throttle_take(Throttle *throttle, uid_t uid, uint64_t now, uint64_t *ret_wait_usec);
 /* Puts one back: what was done for it was in order. */
 void throttle_give_back(Throttle *throttle, uid_t uid, uint64_t now);
+/* The number of uids that are known: those whose bucket was not full when it was last looked at. */
+size_t throttle_count(const Throttle *throttle);

@@ -21,8 +21,7 @@ static int64_t to_nsec(const struct timespec *t)
         return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
 }
 
-/* `now` is from before the file was read. */
-static FileStamp stamp_of(const struct stat *st, const struct timespec *now)
+FileStamp file_stamp_of(const struct stat *st, const struct timespec *now)
 {
         int64_t limit = to_nsec(now) - YOUNG_NSEC;
 
@@ -88,7 +87,7 @@ static bool is_readable_by_all(const Metadata *metadata)
 /* Moves what was read into the image. */
 static void fill_in(FileImage *image, Node *node, const struct stat *st, const struct timespec *now)
 {
-        image->stamp = stamp_of(st, now);
+        image->stamp = file_stamp_of(st, now);
         if (!is_readable_by_all(&node->metadata))
                 image->class = FILE_CLASS_SECRET;
         image->mode = node->metadata.mode;

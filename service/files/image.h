@@ -83,6 +83,9 @@ FileImage *file_image_ref(FileImage *image);
 FileImage *file_image_unref(FileImage *image);
 DEFINE_CLEANUP(FileImage *, file_image_unref);
 
+/* Of what was just looked at; `now`: CLOCK_REALTIME from before the file was read. */
+FileStamp file_stamp_of(const struct stat *st, const struct timespec *now);
+
 /* Returns: true if both were certainly the same file with the same bytes (neither young, all equal;
  * two missing files are equal). */
 bool file_stamp_equal(const FileStamp *a, const FileStamp *b);

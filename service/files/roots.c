@@ -28,6 +28,7 @@ static const char *const never[] = {
         EXM_SYSCONFDIR "/exmachina",
         EXM_DATADIR "/exmachina",
         EXM_CACHEDIR,
+        EXM_STATEDIR,
         "/etc/exmachina",
         "/var/lib/exmachina",
         "/var/cache/exmachina",
@@ -46,13 +47,20 @@ static bool root_covers(const char *root, const char *path)
         return strncmp(root, path, n) == 0 && (path[n] == '\0' || path[n] == '/');
 }
 
+bool path_is_out_of_reach(const char *path)
+{
+        for (size_t i = 0; i < ELEMENTSOF(never); i++)
+                if (root_covers(never[i], path))
+                        return true;
+        return false;
+}
+
 static bool any_covers(char *const *roots, const char *path)
 {
         char *const *root;
 
-        for (size_t i = 0; i < ELEMENTSOF(never); i++)
-                if (root_covers(never[i], path))
-                        return false;
+        if (path_is_out_of_reach(path))
+                return false;
         STRV_FOREACH(root, roots)
                 if (root_covers(*root, path))
                         return true;

@@ -25,6 +25,10 @@ DEFINE_CLEANUP(Roots *, roots_free);
 bool roots_may_read(const Roots *roots, const char *path);
 bool roots_may_write(const Roots *roots, const char *path);
 
+/* Is it ExMachina's own configuration, data or state, or in a file system of the kernel's? No root
+ * and no key reaches such a name. */
+bool path_is_out_of_reach(const char *path);
+
 /* Syntax only, before any I/O: absolute, at most LIMIT_PATH_BYTES, no component over NAME_MAX,
  * UTF-8, no empty, "." or ".." component, no trailing slash, no control character. Returns: 0 or
  * EXM_E_INVALID_PATH. */

@@ -38,6 +38,7 @@ typedef enum Condition {
         EXM_E_NOT_PENDING,
         EXM_E_LIMIT_EXCEEDED,
         EXM_E_WORKER_FAILED,
+        EXM_E_BAD_KEY,
         _EXM_E_MAX,
 } Condition;
 

@@ -14,9 +14,7 @@
 #define REPLACEMENT "\xEF\xBF\xBD"
 #define U_FFFD      0xFFFDU
 
-/* Decodes one character of the `size` (>= 1) bytes at `s`, by RFC 3629.
- * Returns: its length in bytes and *ret; 0 if the first byte begins no valid character. */
-static size_t decode(const char *s, size_t size, uint32_t *ret)
+size_t utf8_decode(const char *s, size_t size, uint32_t *ret)
 {
         static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
         const unsigned char *p = (const unsigned char *)s;
@@ -56,7 +54,7 @@ bool utf8_is_valid(const char *s, size_t size)
         size_t n;
 
         for (; size > 0; s += n, size -= n) {
-                n = decode(s, size, &c);
+                n = utf8_decode(s, size, &c);
                 if (n == 0 || c == 0)
                         return false;
         }
@@ -74,7 +72,7 @@ char *utf8_sanitise(const char *s, size_t size)
         if (!clean)
                 return NULL;
         while (size > 0) {
-                n = decode(s, size, &c);
+                n = utf8_decode(s, size, &c);
                 if (n == 0 || c == 0) {
                         out = mempcpy(out, REPLACEMENT, strlen(REPLACEMENT));
                         n = 1;
@@ -101,7 +99,7 @@ bool utf8_is_writable(const char *s)
         uint32_t c;
 
         for (; size > 0; s += n, size -= n) {
-                n = decode(s, size, &c);
+                n = utf8_decode(s, size, &c);
                 if (n == 0 || c == U_FFFD || (is_control(c) && c != '\t' && c != '\n'))
                         return false;
         }
@@ -127,7 +125,7 @@ char *utf8_escape(const char *s, size_t max_bytes)
         if (!escaped)
                 return NULL;
         for (; size > 0; s += n, size -= n) {
-                n = decode(s, size, &c);
+                n = utf8_decode(s, size, &c);
                 if (n == 0) {
                         n = 1;
                         snprintf(piece, sizeof(piece), "\\x%02x", (unsigned char)*s);
@@ -156,7 +154,7 @@ bool utf8_is_plain(const char *s)
         uint32_t c;
 
         for (; size > 0; s += n, size -= n) {
-                n = decode(s, size, &c);
+                n = utf8_decode(s, size, &c);
                 if (n == 0 || is_control(c) || is_deceptive(c))
                         return false;
         }

@@ -10,6 +10,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* Decodes one character of the `size` (>= 1) bytes at `s`, by RFC 3629.
+ * Returns: its length in bytes and *ret; 0 if the first byte begins no valid character. */
+size_t utf8_decode(const char *s, size_t size, uint32_t *ret);
 
 /* UTF-8 as D-Bus takes it: no overlong forms, no surrogates, at most U+10FFFF, no NUL.
  * Returns: true if all `size` bytes are valid. */
