@@ -101,6 +101,7 @@ static void test_every_failure_is_the_same(void **state)
                 "AAAAAAAAAAB",
                 "exm1_gone_" ZEROS,
         };
+        _cleanup_(key_unref_cleanup) Key *key = NULL;
         _cleanup_free_ char *said = NULL;
         uint64_t hashes;
 
@@ -109,7 +110,6 @@ static void test_every_failure_is_the_same(void **state)
         write_file("gone", "no-such-user", 0, "exm1_gone_" ZEROS);
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
                 _cleanup_failure_ Failure f = { 0 };
-                Key *key = NULL;
 
                 hashes = key_store_count_hashes(*state);
                 assert_int_equal(key_store_unlock(*state, bad[i], 0, &key, &f), EXM_E_BAD_KEY);
@@ -123,9 +123,7 @@ static void test_every_failure_is_the_same(void **state)
         assert_int_equal(keys_try(*state, right), 0);
         assert_int_equal(key_store_count_hashes(*state), hashes + 1);
         /* The one that is another user's is good for that one. */
-        assert_int_equal(
-                key_store_unlock(*state, "exm1_other_" ZEROS, NOBODY, &(Key *){ NULL }, NULL) == 0,
-                1);
+        assert_int_equal(key_store_unlock(*state, "exm1_other_" ZEROS, NOBODY, &key, NULL), 0);
 }
 
 static void test_causes_are_in_the_log_without_secrets(void **state)
