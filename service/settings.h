@@ -4,7 +4,7 @@
  *
  * A file that cannot be read as it is meant (unknown section or key, a value out of range, a root
  * that is no normal path) is an error and the service does not start: a limit or a root that was
- * ignored would be worse. docs/configuration.md lists every setting.
+ * ignored would be worse. exmachina.conf(5) lists every setting.
  */
 #pragma once
 

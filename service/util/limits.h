@@ -3,7 +3,7 @@
  * limits.h - every limit of the service, in one place.
  *
  * limits_default() holds the values that apply without a configuration file; section [Limits] of
- * exmachina.conf sets each by the name given here in CamelCase (docs/configuration.md). What a
+ * exmachina.conf sets each by the name given here in CamelCase (exmachina.conf(5)). What a
  * caller can make grow is bounded per uid and in total; over it the answer is LimitExceeded.
  */
 #pragma once
