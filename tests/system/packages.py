@@ -27,7 +27,7 @@ HOSTS = Path("/etc/hosts")
 EDIT = [("set", ["/files/etc/hosts/1/ipaddr", "192.0.2.50"])]
 # What the administrator has made, and only a purge removes.
 KEPT = [Path("/etc/exmachina/exmachina.conf"), Path("/etc/exmachina/exmachina.conf.d/10-mine.conf"),
-        STATE / "journal.sqlite"]
+        Path("/etc/exmachina/keys.d/panel"), STATE / "journal.sqlite"]
 # Where any package that comes and goes leaves traces, and where a running system writes.
 VOLATILE = {"/var/tmp", "/var/log", "/var/lib/dpkg", "/var/lib/systemd", "/var/cache/man", "/etc/passwd-",
             "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/.pwd.lock", "/etc/polkit-1/rules.d",
@@ -108,6 +108,8 @@ class Life:
         """What is pending is taken back, since nobody will be there at its deadline; what is the
         administrator's stays."""
         KEPT[1].write_text("[Log]\nLevel=info\n")
+        KEPT[2].parent.mkdir(mode=0o700, exist_ok=True)
+        KEPT[2].write_text("what a key is\n")
         _, process = self._apply_pending()
         dpkg("--remove", *self.names)
         assert not Path(f"/proc/{process}").exists(), "the service is still there"
