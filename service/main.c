@@ -22,6 +22,7 @@
 
 #include "bus/manager.h"
 #include "commit/recover.h"
+#include "create-key.h"
 #include "settings.h"
 #include "util/log.h"
 #include "util/program.h"
@@ -307,15 +308,18 @@ static int usage(const char *program, int code)
 {
         fprintf(code == 0 ? stdout : stderr,
                 "usage: %s [--recover | --revert-pending] [--config FILE]\n"
+                "       %s --create-key NAME --user USER [OPTION]...\n"
                 "The privileged configuration service, started by the system bus.\n"
                 "  --recover      only bring unfinished changes to an end "
                 "(exmachina-recover.service)\n"
                 "  --revert-pending\n"
                 "                 and take back those that await their confirmation (removal)\n"
+                "  --create-key   make a secret key without the bus "
+                "(--create-key --help says more)\n"
                 "  --config FILE  read FILE and FILE.d/*.conf [" EXM_SYSCONFDIR
                 "/exmachina/exmachina.conf]\n"
                 "  --version      print the version\n",
-                program);
+                program, program);
         return code;
 }
 
@@ -341,6 +345,10 @@ int main(int argc, char *argv[])
         bool only_recover = false, pending_too = false;
         int option, r;
 
+        if (argc > 1 && strcmp(argv[1], "--create-key") == 0) {
+                umask(0077);
+                return create_key(argc - 1, argv + 1);
+        }
         while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
                 switch (option) {
                 case 'c':

@@ -23,7 +23,7 @@ static const char *const verbs[] = {
         "enable", "disable", "mask",    "unmask",
 };
 
-static bool verb_is_known(const char *verb, size_t length)
+bool grants_verb_is_known(const char *verb, size_t length)
 {
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 if (strlen(verbs[i]) == length && strncmp(verbs[i], verb, length) == 0)
@@ -98,7 +98,7 @@ static const char *unit_fault(const char *entry)
         for (const char *verb = colon + 1;; verb += strcspn(verb, ",") + 1) {
                 size_t n = strcspn(verb, ",");
 
-                if (!verb_is_known(verb, n))
+                if (!grants_verb_is_known(verb, n))
                         return "has a verb that is not start, stop, restart, reload, "
                                "reload-or-restart, enable, disable, mask or unmask";
                 if (verb[n] == '\0')

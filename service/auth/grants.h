@@ -12,6 +12,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "util/failure.h"
@@ -31,6 +32,8 @@ typedef struct Grants {
 /* Syntax of all fields; `user` must be set ("" says anyone), and is a name that is looked up by
  * whoever makes the key. Returns: 0 or EXM_E_INVALID_ARGS naming the entry. */
 int grants_check(const Grants *grants, Failure *f);
+/* Is this one of the verbs of units.h? */
+bool grants_verb_is_known(const char *verb, size_t length);
 /* Deep; *ret is only set if it works. Returns: 0 or -ENOMEM. */
 int grants_copy(const Grants *from, Grants *ret);
 void grants_done(Grants *grants);

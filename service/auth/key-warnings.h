@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * key-warnings.h - where a grant amounts to root, in words.
+ * key-warnings.h - where a grant amounts to root, in words for whoever makes the key.
  *
- * Data file policy/ways-to-root: a glob of files or units, and why writing (or reading, or acting
- * on) what it matches gives its writer the machine. A grant is compared with it as a set of names:
- * one warning for each entry that the grant's names and the entry's could share, with both.
+ * Grants are compared with the list of ways to root as sets of names: one warning for each entry
+ * that an entry of the grants could share a name with, with both. What a glob does not reach for
+ * want of `privileged` is no danger, but it is no right either: a glob that reaches nothing is
+ * told. Pure: no I/O.
  */
 #pragma once
 
 #include "auth/grants.h"
+#include "auth/ways-to-root.h"
 #include "files/ordinary.h"
 
-typedef struct WaysToRoot WaysToRoot;
+/* More of them, and the last one says how many more there are. */
+#define KEY_WARNINGS_MAX 500U
 
-/* Returns: 0; -EINVAL (a damaged line); -errno; logged. */
-int ways_to_root_load(WaysToRoot **ret, const char *path);
-WaysToRoot *ways_to_root_free(WaysToRoot *ways);
-DEFINE_CLEANUP(WaysToRoot *, ways_to_root_free);
-
-/* Returns: 0 and a strv (empty: none), or -ENOMEM. */
+/* `grants` as grants_check() lets them through. Returns: 0 and a strv (NULL: none), or -ENOMEM. */
 int key_warnings(const WaysToRoot *ways, const OrdinaryFiles *ordinary, const Grants *grants,
                  char ***ret);

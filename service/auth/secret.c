@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * secret.c - allocation by libsodium: guard pages, no swap, no core dump, wiped when freed.
+ * secret.c - allocation by libsodium: guard pages, wiped when freed, and no core dump and no
+ * swap where the system lets memory be locked.
  */
 #include "auth/secret.h"
 
@@ -13,10 +14,23 @@
 
 int secret_init(void)
 {
-        if (sodium_init() >= 0)
-                return 0;
-        log_error("libsodium cannot be started");
-        return -EIO;
+        char *page;
+
+        if (sodium_init() < 0) {
+                log_error("libsodium cannot be started");
+                return -EIO;
+        }
+        /* sodium_malloc() goes on when it may not lock: so do we, for many containers do not allow
+         * it, but not without a word. */
+        page = sodium_malloc(1);
+        if (!page)
+                return -ENOMEM;
+        if (sodium_mlock(page, 1) < 0)
+                log_info("Memory cannot be locked here (%s): a key that is being read or made may "
+                         "reach the swap",
+                         strerror(errno));
+        sodium_free(page);
+        return 0;
 }
 
 char *secret_new(size_t size)
@@ -24,15 +38,7 @@ char *secret_new(size_t size)
         char *secret;
 
         secret = sodium_malloc(size);
-        if (!secret)
-                return NULL;
-        /* sodium_malloc() goes on when it may not lock; a secret in the swap is no secret. */
-        if (sodium_mlock(secret, size) < 0) {
-                secret_free(secret);
-                return NULL;
-        }
-        memset(secret, 0, size);
-        return secret;
+        return secret ? memset(secret, 0, size) : NULL;
 }
 
 char *secret_dup(const char *text)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * secret.h - text in locked memory that is wiped when it is freed (sodium_malloc).
+ * secret.h - text in memory that is locked, guarded, and wiped when it is freed (sodium_malloc).
  *
  * A key's text lives nowhere else: not in an argument vector, a log, an error or the database.
  */
@@ -10,11 +10,12 @@
 
 #include "util/macro.h"
 
-/* Once, before any other function of this room; starts libsodium. Returns: 0 or -errno, logged. */
+/* Before any other function of this room, also again; starts libsodium, and tells the log if memory
+ * cannot be locked here (RLIMIT_MEMLOCK, containers): keys work all the same.
+ * Returns: 0 or -errno, logged. */
 int secret_init(void);
 
-/* Returns: `size` bytes of 0 to be freed with secret_free(), NULL if out of memory or over
- * RLIMIT_MEMLOCK. */
+/* Returns: `size` bytes of 0 to be freed with secret_free(), NULL if out of memory. */
 char *secret_new(size_t size);
 /* Returns: a copy, as secret_new(). */
 char *secret_dup(const char *text);

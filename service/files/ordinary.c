@@ -52,6 +52,11 @@ OrdinaryFiles *ordinary_files_free(OrdinaryFiles *files)
         return NULL;
 }
 
+char *const *ordinary_files_names(const OrdinaryFiles *files)
+{
+        return files->names;
+}
+
 bool ordinary_files_contains(const OrdinaryFiles *files, const char *canonical)
 {
         return strv_contains(files->names, canonical);

@@ -18,5 +18,8 @@ int ordinary_files_load(OrdinaryFiles **ret, const char *path);
 OrdinaryFiles *ordinary_files_free(OrdinaryFiles *files);
 DEFINE_CLEANUP(OrdinaryFiles *, ordinary_files_free);
 
+/* All of them; of `files`. */
+char *const *ordinary_files_names(const OrdinaryFiles *files);
+
 /* `canonical`: the name without links, since a link named ordinarily may lead anywhere. */
 bool ordinary_files_contains(const OrdinaryFiles *files, const char *canonical);

@@ -128,6 +128,20 @@ def test_broker_is_linked_without_augeas(t):
     has_not(Path(f"/proc/{daemon.pid(t.root)}/maps").read_text(), "libaugeas", "libfa.", "libxml2")
 
 
+def test_own_configuration_is_read_only_but_for_keys(t):
+    """As the service sees it: it makes keys, and nothing else of its own configuration."""
+    t.client().ping()
+    etc = f"/proc/{daemon.pid(t.root)}/root/etc"
+
+    def is_read_only(path):
+        return bool(os.statvfs(f"{etc}/{path}").f_flag & os.ST_RDONLY)
+    equal([is_read_only(path) for path in ("exmachina", "exmachina/exmachina.conf",
+                                           "exmachina/exmachina.conf.d", "exmachina/keys.d", "ssl")],
+          [True, True, True, False, False])
+    status = os.stat("/etc/exmachina/keys.d")
+    equal((status.st_uid, status.st_mode & 0o7777), (0, 0o700))
+
+
 def test_systemd_analyze_security(t):
     if Path("/etc/systemd/system/exmachina.service.d/sanitised.conf").exists():
         return  # its own drop-in loosens the unit

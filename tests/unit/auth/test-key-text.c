@@ -4,8 +4,10 @@
  */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -16,6 +18,13 @@
 #include "auth/key-time.h"
 #include "auth/secret.h"
 #include "util/strv.h"
+
+/* It makes mlock() do nothing. */
+#ifdef __SANITIZE_ADDRESS__
+#define IS_SANITISED 1
+#else
+#define IS_SANITISED 0
+#endif
 
 #define ZEROS "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
@@ -116,23 +125,53 @@ static void freed_secret_is_out_of_reach(void **state)
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
 }
 
-static void secret_needs_locked_memory(void **state)
+/* How much of this process is locked, in KiB. */
+static long locked_memory(void)
+{
+        _cleanup_fclose_ FILE *status = fopen("/proc/self/status", "re");
+        _cleanup_free_ char *line = NULL;
+        size_t size = 0;
+        long locked = -1;
+
+        assert_non_null(status);
+        while (getline(&line, &size, status) >= 0)
+                sscanf(line, "VmLck: %ld", &locked);
+        return locked;
+}
+
+static void secret_is_locked_memory(void **state)
+{
+        long before = locked_memory();
+        _cleanup_secret_ char *secret = NULL;
+        char page;
+
+        assert_null(secret_free(NULL));
+        if (IS_SANITISED || mlock(&page, 1) < 0)
+                skip();
+        munlock(&page, 1);
+        secret = secret_new(32);
+        assert_true(locked_memory() > before);
+        secret = secret_free(secret);
+        assert_int_equal(locked_memory(), before);
+}
+
+/* As in many containers. */
+static void secrets_work_where_nothing_can_be_locked(void **state)
 {
         int status;
         pid_t pid;
 
-        assert_null(secret_free(NULL));
         pid = fork();
         assert_true(pid >= 0);
         if (pid == 0) {
                 char *secret;
 
-                /* Without the right to lock any: root has it whatever the limit. */
                 setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ 0, 0 });
+                /* Root may lock whatever the limit is. */
                 if (geteuid() == 0 && setuid(65534) < 0)
                         _exit(2);
-                secret = secret_new(32);
-                _exit(secret ? 1 : 0);
+                secret = secret_init() == 0 ? secret_dup("canary") : NULL;
+                _exit(secret && strcmp(secret, "canary") == 0 && !secret_free(secret) ? 0 : 1);
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFEXITED(status));
@@ -328,7 +367,8 @@ int main(void)
                 cmocka_unit_test(each_key_has_one_spelling),
                 cmocka_unit_test(text_is_read_as_it_was_made),
                 cmocka_unit_test(freed_secret_is_out_of_reach),
-                cmocka_unit_test(secret_needs_locked_memory),
+                cmocka_unit_test(secret_is_locked_memory),
+                cmocka_unit_test(secrets_work_where_nothing_can_be_locked),
                 cmocka_unit_test(times_are_read_strictly),
                 cmocka_unit_test(file_is_read_as_it_was_made),
                 cmocka_unit_test(malformed_files_are_refused),
