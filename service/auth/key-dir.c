@@ -40,6 +40,12 @@ static int explain(int r, const char *what, Failure *f)
 {
         switch (r) {
         case -EROFS:
+                /* In the service's own view: a directory that was made after its start is not. */
+                return failure_set(f, EXM_E_REFUSED,
+                                   "%s: it is read-only here: see that the directory is there "
+                                   "(systemd-tmpfiles --create exmachina.conf), then systemctl "
+                                   "restart exmachina.service.",
+                                   what);
         case -EACCES:
         case -EPERM:
         case -ENOSPC:
