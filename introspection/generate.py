@@ -17,6 +17,7 @@ Annotations, each checked here, so that a method without a policy does not build
                             options ARG            the pairs of option "files"
                             staged                 what the transaction has loaded
                             unit ARG               one unit
+                            zone ARG               one time zone
                             change ARG             one change of the journal
                             nothing
   org.exmachina1.Verb     polkit detail "verb" of a method about a unit
@@ -29,12 +30,12 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 PREFIX = "org.exmachina1."
-ACTIONS = {"read-units", "manage-units", "manage-unit-files"}
+ACTIONS = {"read-units", "manage-units", "manage-unit-files", "set-timezone"}
 NEEDS = {"public", "read", "write", "own-or-history", "own-or-write"} | ACTIONS
 ABOUT = {"expression": (1, 2), "file": (1, 1), "glob": (1, 1), "edits": (1, 1), "options": (1, 1),
-         "staged": (0, 0), "unit": (1, 1), "change": (1, 1), "nothing": (0, 0)}
+         "staged": (0, 0), "unit": (1, 1), "zone": (1, 1), "change": (1, 1), "nothing": (0, 0)}
 TYPES = {"expression": "s", "file": "s", "glob": "s", "edits": "a(sas)", "options": "a{sv}", "unit": "s",
-         "change": "t"}
+         "zone": "s", "change": "t"}
 DECODED = {"s", "u", "t", "b", "as", "a(sas)", "a{sv}"}
 OPTION_TYPES = {"s", "u", "t", "b", "a(ss)", "a{ss}"}
 MAX_ARGS = 4

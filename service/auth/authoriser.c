@@ -227,7 +227,7 @@ static int details_fill(PolkitDetails *details, const AuthQuestion *q)
                 const char *key, *value;
         } rows[] = {
                 { "method", q->method }, { "file", q->file }, { "files", q->files },
-                { "unit", q->unit },     { "verb", q->verb },
+                { "unit", q->unit },     { "verb", q->verb }, { "zone", q->zone },
         };
         int r = 0;
 

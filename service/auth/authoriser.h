@@ -37,6 +37,7 @@ typedef struct AuthQuestion {
         const char *files; /* commit-several: names separated by newlines */
         const char *unit;
         const char *verb;
+        const char *zone; /* set-timezone */
         bool interactive;
 } AuthQuestion;
 

@@ -155,6 +155,13 @@ static bool is_denial(const char *outcome)
                strcmp(outcome, condition_to_dbus_name(EXM_E_INTERACTION_REQUIRED)) == 0;
 }
 
+static bool changes_something(const Method *method)
+{
+        return method->needs == NEEDS_WRITE || method->needs == NEEDS_OWN_OR_WRITE ||
+               (method->needs == NEEDS_ACTION &&
+                strncmp(method->action, PREFIX "read-", strlen(PREFIX "read-")) != 0);
+}
+
 /* Calls that only read are recorded when they were denied; those that may change something always.
  */
 static void call_audit(Call *call, const char *outcome)
@@ -162,19 +169,19 @@ static void call_audit(Call *call, const char *outcome)
         _cleanup_free_ char *method = call_method_name(call);
         const char *asked = call->args.arg[0].s;
         bool is_unit = call->method->about == ABOUT_UNIT;
-
+        bool is_zone = call->method->about == ABOUT_ZONE;
         bool denied = is_denial(outcome);
 
-        if (!denied && call->method->needs != NEEDS_WRITE &&
-            call->method->needs != NEEDS_OWN_OR_WRITE && !call->method->verb)
+        if (!denied && !changes_something(call->method))
                 return;
         audit_write(call->manager->audit,
                     &(AuditRecord){
                             .uid = call->uid,
                             .sender = sd_bus_message_get_sender(call->message),
                             .method = method ?: call->method->member,
-                            .file = call->about_file ?: (is_unit ? NULL : asked),
+                            .file = call->about_file ?: (is_unit || is_zone ? NULL : asked),
                             .unit = call->about_unit ?: (is_unit ? asked : NULL),
+                            .zone = is_zone ? asked : NULL,
                             .authority = denied ? NULL : call->authority,
                             .outcome = outcome,
                             .message = call->about_message,

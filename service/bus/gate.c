@@ -13,6 +13,7 @@
 
 #include "bus/history.h"
 #include "bus/transaction.h"
+#include "files/localtime.h"
 #include "util/log.h"
 
 static const Method *method_find(const char *interface, const char *member)
@@ -223,6 +224,20 @@ static void start_unit_call(Call *call)
                 call_fail(call, r);
 }
 
+static void start_zone_call(Call *call)
+{
+        const char *zone = call->args.arg[call->method->about_args[0]].s;
+
+        if (zone_name_is_valid(zone))
+                call_authorise(call,
+                               &(AuthQuestion){ .action = call->method->action, .zone = zone },
+                               gate_run);
+        else
+                call_fail(call, failure_set(&call->failure, EXM_E_INVALID_ARGS,
+                                            "timezone: must be a name as Europe/Berlin; see "
+                                            "ListTimezones"));
+}
+
 void gate_start(Call *call)
 {
         const Method *method = call->method;
@@ -250,6 +265,8 @@ void gate_start(Call *call)
         case NEEDS_ACTION:
                 if (method->about == ABOUT_UNIT)
                         start_unit_call(call);
+                else if (method->about == ABOUT_ZONE)
+                        start_zone_call(call);
                 else
                         call_authorise(call, &(AuthQuestion){ .action = method->action }, gate_run);
                 return;

@@ -15,6 +15,7 @@
 #include "bus/restore.h"
 #include "bus/show.h"
 #include "bus/signals.h"
+#include "bus/zone-change.h"
 #include "commit/moment.h"
 #include "files/parents.h"
 #include "util/strv.h"
@@ -78,6 +79,9 @@ static int append_record(Call *call, sd_bus_message *reply, const ChangeRecord *
                         "remaining", "u", signals_remaining(record));
         if (r >= 0 && record->reverts > 0)
                 r = sd_bus_message_append(reply, "{sv}", "reverts", "t", record->reverts);
+        if (r >= 0 && record->zone_after)
+                r = sd_bus_message_append(reply, "{sv}", "timezone", "(ss)", record->zone_before,
+                                          record->zone_after);
         if (r >= 0)
                 r = append_files(reply, record);
         if (r >= 0)
@@ -168,8 +172,25 @@ static void show_change(Call *call)
         call_fail(call, r);
 }
 
+/* There is no file to be shown, and everybody may know the zone. */
+static int show_zones(Call *call, const char *before, const char *after)
+{
+        _cleanup_free_ char *diff = NULL;
+
+        if (asprintf(&diff, "-%s\n+%s\n", before, after) < 0) {
+                diff = NULL;
+                return -ENOMEM;
+        }
+        call_reply(call, "a(ss)", 1, "timezone", diff);
+        return 0;
+}
+
 int method_history_diff_change(Call *call)
 {
+        const ChangeRecord *record = history_record(call);
+
+        if (record->zone_after)
+                return show_zones(call, record->zone_before, record->zone_after);
         history_read_files(call, show_change);
         return 0;
 }
@@ -208,12 +229,16 @@ static int check_revertible(Call *call)
 
 int method_history_revert_diff(Call *call)
 {
+        const ChangeRecord *record = history_record(call);
         int r;
 
         r = check_revertible(call);
-        if (r == 0)
-                history_read_files(call, plan_to_show);
-        return r;
+        if (r != 0)
+                return r;
+        if (record->zone_after)
+                return show_zones(call, record->zone_after, record->zone_before);
+        history_read_files(call, plan_to_show);
+        return 0;
 }
 
 /* --- Confirm, Extend --- */
@@ -485,6 +510,33 @@ static void on_taken_back(int r, Failure *f, const ChangeRecord *record, void *u
         call_unref(call);
 }
 
+static void reply_with_change(Call *call)
+{
+        call_reply(call, "t", call->change);
+}
+
+/* What is about files or waits for a confirmation is nothing for a zone. */
+static int revert_zone(Call *call)
+{
+        const ChangeRecord *record = history_record(call);
+        const char *meant = args_option(&call->args, "confirm_within") ? "confirm_within"
+                            : args_option(&call->args, "expect")       ? "expect"
+                            : wants_merge(call)                        ? "merge"
+                                                                       : NULL;
+
+        if (meant)
+                return failure_set(&call->failure, EXM_E_INVALID_ARGS,
+                                   "%s: change %" PRIu64 " is one of the time zone, not of files",
+                                   meant, record->id);
+        if (!*record->zone_before)
+                return failure_set(&call->failure, EXM_E_REFUSED,
+                                   "the time zone before change %" PRIu64 " had no name, so it "
+                                   "cannot be set again",
+                                   record->id);
+        return zone_change_start(call, record->zone_before, record->zone_after, record->id,
+                                 reply_with_change);
+}
+
 int method_history_revert(Call *call)
 {
         const ChangeRecord *record = history_record(call);
@@ -495,6 +547,8 @@ int method_history_revert(Call *call)
                 r = check_revertible(call);
         if (r != 0)
                 return r;
+        if (record->zone_after)
+                return revert_zone(call);
         if (record->state == CHANGE_APPLIED) {
                 history_load_content(call, plan_to_revert);
                 return 0;

@@ -108,17 +108,31 @@ static int add_write_rights(Call *call)
         return r;
 }
 
+static void ask_to_write(Call *call)
+{
+        const ChangeRecord *record = history_record(call);
+        int r;
+
+        if (record->zone_after) {
+                call_authorise(call,
+                               &(AuthQuestion){ .action = "org.exmachina1.set-timezone",
+                                                .zone = record->zone_before },
+                               go_on);
+                return;
+        }
+        r = add_write_rights(call);
+        if (r == 0)
+                write_right_ask(call, go_on);
+        else
+                call_fail(call, r);
+}
+
 static void authorise(Call *call)
 {
         Needs needs = call->method->needs;
-        int r;
 
         if (needs == NEEDS_WRITE || (needs == NEEDS_OWN_OR_WRITE && !is_own(call))) {
-                r = add_write_rights(call);
-                if (r == 0)
-                        write_right_ask(call, go_on);
-                else
-                        call_fail(call, r);
+                ask_to_write(call);
         } else if (is_own(call)) {
                 go_on_as_owner(call);
         } else {

@@ -18,6 +18,8 @@
 #include "bus/transaction.h"
 #include "util/log.h"
 
+#define CLOCK_INTERFACE "org.exmachina1.Clock"
+
 /* File I/O that waits on a slow disk, one commit beside the other. */
 #define N_THREADS 8
 
@@ -158,6 +160,9 @@ static int export_objects(Manager *m)
                 r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.Units",
                                              units_vtable, m);
         if (r >= 0)
+                r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, CLOCK_INTERFACE,
+                                             clock_vtable, m);
+        if (r >= 0)
                 r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.History",
                                              history_vtable, m);
         if (r >= 0)
@@ -166,6 +171,16 @@ static int export_objects(Manager *m)
                 r = sd_bus_request_name_async(m->bus, NULL, MANAGER_BUS_NAME, 0, on_name_acquired,
                                               m);
         return r < 0 ? log_failed(r, "the objects cannot be offered on the bus") : 0;
+}
+
+static void on_zone_changed(void *userdata)
+{
+        Manager *m = userdata;
+        int r;
+
+        r = sd_bus_emit_properties_changed(m->bus, MANAGER_PATH, CLOCK_INTERFACE, "Timezone", NULL);
+        if (r < 0)
+                log_warning("The change of the time zone cannot be signalled: %s", strerror(-r));
 }
 
 static int make_rooms(Manager *m, const ManagerConfig *config)
@@ -189,6 +204,8 @@ static int make_rooms(Manager *m, const ManagerConfig *config)
                 r = committer_new(&m->committer, m->pool, m->roots, m->journal);
         if (r >= 0)
                 r = units_new(&m->units, m->bus, m->limits);
+        if (r >= 0)
+                r = clock_new(&m->clock, m->event, m->bus, m->pool, on_zone_changed, m);
         if (r >= 0)
                 r = authoriser_new(&m->authoriser, m->limits);
         if (r >= 0)
@@ -284,6 +301,7 @@ Manager *manager_free(Manager *m)
         if (!m)
                 return NULL;
         manager_stop(m);
+        m->clock = clock_free(m->clock);
         committer_free(m->committer);
         m->pool = task_pool_free(m->pool);
         deadlines_free(m->deadlines);

@@ -13,6 +13,7 @@
 #include "auth/audit.h"
 #include "auth/authoriser.h"
 #include "bus/view-cache.h"
+#include "clock/clock.h"
 #include "commit/commit.h"
 #include "commit/journal.h"
 #include "files/modes.h"
@@ -31,6 +32,7 @@ typedef struct Peer Peer;
 typedef struct Call Call;
 typedef struct Transaction Transaction;
 typedef struct Deadlines Deadlines;
+typedef struct ZoneChange ZoneChange;
 
 typedef struct ManagerConfig {
         const Limits *limits;
@@ -62,6 +64,8 @@ typedef struct Manager {
         Committer *committer;
         Deadlines *deadlines;
         Units *units;
+        Clock *clock;
+        ZoneChange *zone_change; /* the one that is under way */
         Authoriser *authoriser;
         Audit *audit;
 

@@ -39,6 +39,7 @@ typedef enum About {
         ABOUT_OPTIONS,
         ABOUT_STAGED,
         ABOUT_UNIT,
+        ABOUT_ZONE,
         ABOUT_CHANGE,
 } About;
 

@@ -104,7 +104,7 @@ static int set_default(char **text)
 
 /* The boot is on record from the start: after a crash it tells whether the change may still wait
  * for its confirmation. */
-static int fill_in(ChangeRecord *record)
+int batch_fill_in(ChangeRecord *record)
 {
         char **texts[] = { &record->authority, &record->message, &record->token, &record->reason };
         int r;
@@ -206,7 +206,7 @@ int batch_apply(const Roots *roots, Journal *journal, ChangeRecord *record,
         if (r == 0 && password_lock >= 0)
                 r = check_steps(roots, record, f);
         if (r == 0)
-                r = fill_in(record);
+                r = batch_fill_in(record);
         if (r == 0)
                 r = journal_prepare(journal, record, f);
         return r == 0 ? write_all(roots, journal, record, f) : r;

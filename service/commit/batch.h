@@ -22,6 +22,10 @@
 int batch_apply(const Roots *roots, Journal *journal, ChangeRecord *record,
                 const FileChange *changes, size_t n_changes, Failure *f);
 
+/* Time, state prepared, boot, the name of the user; texts that are not set are "". Returns: 0 or
+ * -errno. */
+int batch_fill_in(ChangeRecord *record);
+
 /* The units have taken the files: the record becomes applied or pending.
  * Returns: 0; as journal_set_state(), and it is still prepared. */
 int batch_finish(Journal *journal, ChangeRecord *record, Failure *f);

@@ -251,6 +251,34 @@ static int load_steps(sqlite3 *connection, bool content, ChangeRecord *record)
         return s.rc;
 }
 
+static char *load_zone(sqlite3 *connection, uint64_t id, const char *side, int *rc)
+{
+        _cleanup_node_ Node node = { 0 };
+
+        if (*rc == SQLITE_OK)
+                *rc = load_image(connection, id, 0, side, /* content= */ true, &node);
+        if (*rc == SQLITE_OK && !node.content)
+                *rc = SQLITE_CORRUPT;
+        return *rc == SQLITE_OK ? TAKE_PTR(node.content) : NULL;
+}
+
+static int load_zones(sqlite3 *connection, ChangeRecord *record)
+{
+        _cleanup_statement_ Statement s = { 0 };
+
+        if (record->n_steps > 0)
+                return SQLITE_OK;
+        statement_init(&s, connection,
+                       "SELECT 1 FROM item WHERE change = :change AND place = 0"
+                       " AND kind = 'timezone'");
+        statement_bind_int(&s, ":change", (int64_t)record->id);
+        if (!statement_step(&s))
+                return s.rc;
+        record->zone_before = load_zone(connection, record->id, "before", &s.rc);
+        record->zone_after = load_zone(connection, record->id, "after", &s.rc);
+        return s.rc;
+}
+
 static int load_units(sqlite3 *connection, ChangeRecord *record)
 {
         _cleanup_statement_ Statement s = { 0 };
@@ -290,6 +318,8 @@ int journal_load(Journal *journal, uint64_t id, bool content, ChangeRecord *ret,
         load_change(&s, &record);
         if (s.rc == SQLITE_OK)
                 s.rc = load_steps(connection, content, &record);
+        if (s.rc == SQLITE_OK)
+                s.rc = load_zones(connection, &record);
         if (s.rc == SQLITE_OK)
                 s.rc = load_units(connection, &record);
         if (s.rc != SQLITE_OK)
@@ -341,6 +371,8 @@ static int list_records(sqlite3 *connection, const JournalFilter *filter, uint32
                 load_change(&s, &records[(*n)++]);
                 if (s.rc == SQLITE_OK)
                         s.rc = load_steps(connection, /* content= */ false, &records[*n - 1]);
+                if (s.rc == SQLITE_OK)
+                        s.rc = load_zones(connection, &records[*n - 1]);
                 if (s.rc == SQLITE_OK)
                         s.rc = load_units(connection, &records[*n - 1]);
         }

@@ -120,11 +120,30 @@ static int check_file(Journal *journal, const FileStep *step, Failure *f)
         return refuse_taken(step, (uint64_t)statement_int(&s, 0), state, f);
 }
 
+/* Of changes of the time zone one at a time is unfinished. */
+static int check_zone(Journal *journal, Failure *f)
+{
+        _cleanup_statement_ Statement s = { 0 };
+
+        statement_init(&s, journal->database.connection,
+                       "SELECT c.id FROM change c JOIN item i ON i.change = c.id"
+                       " WHERE c.state IN " JOURNAL_UNFINISHED_STATES
+                       " AND i.kind = 'timezone' LIMIT 1");
+        if (!statement_step(&s))
+                return database_failure(&journal->database, s.rc, f);
+        return failure_set(f, EXM_E_CONFLICT,
+                           "change %" PRIu64 " of the time zone is not finished: try again when it "
+                           "is; if it was interrupted, restart the service",
+                           (uint64_t)statement_int(&s, 0));
+}
+
 static int check_free(Journal *journal, const ChangeRecord *record, Failure *f)
 {
         int r;
 
         r = check_token(journal, record, f);
+        if (r == 0 && record->zone_after)
+                r = check_zone(journal, f);
         for (size_t i = 0; r == 0 && i < record->n_steps; i++)
                 r = check_file(journal, &record->steps[i], f);
         return r;
@@ -187,7 +206,7 @@ static int insert_unit(sqlite3 *connection, uint64_t id, size_t place, const Cha
         return statement_run(&s);
 }
 
-static int insert_item(sqlite3 *connection, uint64_t id, const FileStep *step)
+static int insert_item(sqlite3 *connection, uint64_t id, const char *kind, const FileStep *step)
 {
         _cleanup_statement_ Statement s = { 0 };
         _cleanup_free_ char *parents = NULL;
@@ -197,8 +216,9 @@ static int insert_item(sqlite3 *connection, uint64_t id, const FileStep *step)
                 return SQLITE_NOMEM;
         statement_init(&s, connection,
                        "INSERT INTO item (change, place, kind, name, path, parents, in_place)"
-                       " VALUES (:change, :place, 'file', :name, :path, :parents, :in_place)");
+                       " VALUES (:change, :place, :kind, :name, :path, :parents, :in_place)");
         statement_bind_int(&s, ":change", (int64_t)id);
+        statement_bind_text(&s, ":kind", kind);
         statement_bind_int(&s, ":place", step->place);
         statement_bind_text(&s, ":name", step->name);
         statement_bind_text(&s, ":path", step->path);
@@ -235,22 +255,45 @@ static int insert_image(sqlite3 *connection, const FileStep *step, uint64_t id, 
         return statement_run(&s);
 }
 
+static int insert_step(sqlite3 *connection, uint64_t id, const char *kind, const FileStep *step)
+{
+        int rc;
+
+        rc = insert_item(connection, id, kind, step);
+        if (rc == SQLITE_OK)
+                rc = insert_image(connection, step, id, "before", &step->before);
+        if (rc == SQLITE_OK)
+                rc = insert_image(connection, step, id, "after", &step->after);
+        return rc;
+}
+
+static int insert_zone(sqlite3 *connection, const ChangeRecord *record)
+{
+        FileStep step = {
+                .name = (char *)"timezone",
+                .path = (char *)"timezone",
+                .before = { .kind = NODE_FILE,
+                            .content = record->zone_before,
+                            .size = strlen(record->zone_before) },
+                .after = { .kind = NODE_FILE,
+                           .content = record->zone_after,
+                           .size = strlen(record->zone_after) },
+        };
+
+        return insert_step(connection, record->id, "timezone", &step);
+}
+
 static int insert_record(sqlite3 *connection, const ChangeRecord *record)
 {
-        const FileStep *step;
         int rc;
 
         rc = insert_change(connection, record);
         for (size_t i = 0; rc == SQLITE_OK && i < record->n_units; i++)
                 rc = insert_unit(connection, record->id, i, &record->units[i]);
-        for (size_t i = 0; rc == SQLITE_OK && i < record->n_steps; i++) {
-                step = &record->steps[i];
-                rc = insert_item(connection, record->id, step);
-                if (rc == SQLITE_OK)
-                        rc = insert_image(connection, step, record->id, "before", &step->before);
-                if (rc == SQLITE_OK)
-                        rc = insert_image(connection, step, record->id, "after", &step->after);
-        }
+        for (size_t i = 0; rc == SQLITE_OK && i < record->n_steps; i++)
+                rc = insert_step(connection, record->id, "file", &record->steps[i]);
+        if (rc == SQLITE_OK && record->zone_after)
+                rc = insert_zone(connection, record);
         return rc;
 }
 

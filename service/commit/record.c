@@ -88,6 +88,8 @@ void change_record_done(ChangeRecord *record)
         for (size_t i = 0; i < record->n_steps; i++)
                 file_step_done(&record->steps[i]);
         free(record->steps);
+        free(record->zone_before);
+        free(record->zone_after);
         *record = (ChangeRecord){ 0 };
 }
 

@@ -61,6 +61,8 @@ typedef struct ChangeRecord {
         uint32_t grace;  /* s that the units must stay active for */
         FileStep *steps; /* in the order of FileStep.place, which differs between them */
         size_t n_steps;
+        /* A change of the time zone instead, which has no steps; else both are NULL: */
+        char *zone_before, *zone_after; /* names; before: "" if that had none */
 } ChangeRecord;
 
 /* Does it belong to the key of this name? `key` NULL: to any key. */

@@ -9,6 +9,7 @@
 
 #include "commit/moment.h"
 #include "commit/steps.h"
+#include "commit/zone.h"
 #include "util/log.h"
 #include "util/strv.h"
 
@@ -228,6 +229,17 @@ static int recover_pending(Patient *patient, Failure *f)
         return 0;
 }
 
+/* timedated has set it or not. */
+static int recover_zone(Patient *patient, Failure *f)
+{
+        int r;
+
+        r = zone_settle(patient->journal, &patient->record, NULL, f);
+        if (r == 0)
+                patient->recovery->n_settled++;
+        return r;
+}
+
 static int recover_one(Journal *journal, const Roots *roots, uint64_t id, Recovery *recovery,
                        Failure *f)
 {
@@ -240,6 +252,8 @@ static int recover_one(Journal *journal, const Roots *roots, uint64_t id, Recove
                 r = steps_lock(patient.record.steps, patient.record.n_steps, &password_lock, f);
         if (r != 0)
                 return r;
+        if (patient.record.zone_after)
+                return recover_zone(&patient, f);
         return patient.record.state == CHANGE_PENDING ? recover_pending(&patient, f)
                                                       : recover_prepared(&patient, f);
 }

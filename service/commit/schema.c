@@ -5,9 +5,9 @@
  * A migration that has been released is never edited: a change is a new one at the end.
  *
  * change  one row a change. `bytes` is the sum of its content, so that pruning reads no content.
- * item    what a change acts on. `kind` is 'file' (name and path of files/step.h); a kind that
- * comes later ('timezone') uses the columns that it needs. image   an item's state before and
- * after. `content` is the last column: SQLite then reads the others without going through a large
+ * item    what a change acts on. `kind` is 'file' (name and path of files/step.h) or 'timezone'
+ * (both are that word). image   an item's state before and after; of a time zone `content` is its
+ * name. `content` is the last column: SQLite then reads the others without going through a large
  * content's pages.
  *
  * unit    what is acted on with the files: `place` is the order, `acted` counts how often something

@@ -33,6 +33,7 @@ static const char *const dbus_names[_EXM_E_MAX] = {
         [EXM_E_LIMIT_EXCEEDED] = OURS "LimitExceeded",
         [EXM_E_WORKER_FAILED] = OURS "WorkerFailed",
         [EXM_E_BAD_KEY] = OURS "BadKey",
+        [EXM_E_BUSY] = OURS "Busy",
 };
 
 int failure_set(Failure *f, Condition condition, const char *format, ...)

@@ -39,6 +39,7 @@ typedef enum Condition {
         EXM_E_LIMIT_EXCEEDED,
         EXM_E_WORKER_FAILED,
         EXM_E_BAD_KEY,
+        EXM_E_BUSY,
         _EXM_E_MAX,
 } Condition;
 

@@ -181,6 +181,7 @@ class Client:
         self.user = user
         self.connection = _open_connection(user)
         self.Config = Interface(self, OBJECT, "Config")
+        self.Clock = Interface(self, OBJECT, "Clock")
         self.Units = Interface(self, OBJECT, "Units")
         self.History = Interface(self, OBJECT, "History")
 

@@ -364,7 +364,8 @@ def test_t10_no_work_on_what_is_named_before_authorisation(t):
 GOLDEN_ACTIONS = {
     "read-config": "yes", "read-secret-config": "auth_admin", "write-config": "auth_admin",
     "write-sensitive-config": "auth_admin", "commit-several": "auth_admin", "read-units": "yes",
-    "manage-units": "auth_admin", "manage-unit-files": "auth_admin", "read-history": "auth_admin"}
+    "manage-units": "auth_admin", "manage-unit-files": "auth_admin", "read-history": "auth_admin",
+    "set-timezone": "auth_admin"}
 
 
 def test_t11_t12_polkit_knows_the_actions_as_they_are_meant(t):
@@ -601,7 +602,7 @@ def test_introspection_equals_the_xml(t):
     """busctl shows what the XML says, argument names included."""
     alice = t.client("alice")
     transaction = alice.begin()
-    for path, names in ((OBJECT, ("Config", "History", "Units")), (transaction.path, ("Transaction",))):
+    for path, names in ((OBJECT, ("Clock", "Config", "History", "Units")), (transaction.path, ("Transaction",))):
         text = alice.call(path, "org.freedesktop.DBus.Introspectable", "Introspect")
         live = {i.get("name"): _shape(i) for i in ElementTree.fromstring(text).findall("interface")
                 if i.get("name").startswith(NAME)}

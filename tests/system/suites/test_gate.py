@@ -163,7 +163,7 @@ def test_every_method_has_a_policy(t):
     assert len(found) >= 35, f"only {len(found)} methods in the introspection data"
     for method in found:
         assert method.needs in ("public", "read", "write", "read-units", "manage-units",
-                                "manage-unit-files", "own-or-history", "own-or-write"), method.name
+                                "manage-unit-files", "set-timezone", "own-or-history", "own-or-write"), method.name
 
 
 def test_t04_no_argument_is_an_identity(t):
@@ -179,6 +179,7 @@ def test_allowed_is_allowed(t):
     wants = t.keep(f"/etc/systemd/system/multi-user.target.wants/{PROBE}").parent
     t.undo(lambda: wants.mkdir(exist_ok=True))
     t.file("/etc/hosts", HOSTS)
+    t.keep("/etc/localtime")
     t.rules.allow("alice")
     alice = t.client("alice")
     for interface, method in methods():
@@ -194,4 +195,4 @@ def test_allowed_is_allowed(t):
         for path in alice.Config.Transactions():
             alice.transaction(path).Rollback()
     daemon.run("systemctl", "stop", PROBE)
-    equal(len(CONTRACT), 4)
+    equal(len(CONTRACT), 5)
