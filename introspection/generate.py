@@ -19,9 +19,12 @@ Annotations, each checked here, so that a method without a policy does not build
                             unit ARG               one unit
                             zone ARG               one time zone
                             change ARG             one change of the journal
+                            key [ARG]              one key, for the record
                             nothing
   org.exmachina1.Verb     polkit detail "verb" of a method about a unit
-  org.exmachina1.Options  NAME:TYPE ... of the a{sv} argument; any other key is InvalidArgs
+  org.exmachina1.Options  NAME:TYPE ... of the a{sv} argument; any other key is InvalidArgs, and so is
+                          the lack of one that is written NAME:TYPE!
+  org.exmachina1.Sensitive  "true": the messages are wiped, and no argument is put on record
   org.exmachina1.Why      mandatory with "public": why anybody may call this
 
 usage: generate.py tables|header|members OUTPUT XML ...
@@ -30,14 +33,14 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 PREFIX = "org.exmachina1."
-ACTIONS = {"read-units", "manage-units", "manage-unit-files", "set-timezone"}
+ACTIONS = {"read-units", "manage-units", "manage-unit-files", "manage-keys", "set-timezone"}
 NEEDS = {"public", "read", "write", "own-or-history", "own-or-write"} | ACTIONS
 ABOUT = {"expression": (1, 2), "file": (1, 1), "glob": (1, 1), "edits": (1, 1), "options": (1, 1),
-         "staged": (0, 0), "unit": (1, 1), "zone": (1, 1), "change": (1, 1), "nothing": (0, 0)}
+         "staged": (0, 0), "unit": (1, 1), "zone": (1, 1), "change": (1, 1), "key": (0, 1), "nothing": (0, 0)}
 TYPES = {"expression": "s", "file": "s", "glob": "s", "edits": "a(sas)", "options": "a{sv}", "unit": "s",
-         "zone": "s", "change": "t"}
-DECODED = {"s", "u", "t", "b", "as", "a(sas)", "a{sv}"}
-OPTION_TYPES = {"s", "u", "t", "b", "a(ss)", "a{ss}"}
+         "zone": "s", "change": "t", "key": "s"}
+DECODED = {"s", "u", "t", "b", "as", "a(ss)", "a(sas)", "a{sv}"}
+OPTION_TYPES = {"s", "u", "t", "b", "as", "a(ss)", "a{ss}"}
 MAX_ARGS = 4
 
 
@@ -89,8 +92,11 @@ class Method:
             self.bad("annotation Verb goes with manage-units and manage-unit-files")
         self.options = [o.split(":") for o in self.notes.get(PREFIX + "Options", "").split()]
         for option in self.options:
-            if len(option) != 2 or option[1] not in OPTION_TYPES:
+            if len(option) != 2 or option[1].removesuffix("!") not in OPTION_TYPES:
                 self.bad(f"option {option}: NAME:TYPE with a type of {sorted(OPTION_TYPES)}")
+        self.sensitive = self.notes.get(PREFIX + "Sensitive")
+        if self.sensitive not in (None, "true"):
+            self.bad('annotation Sensitive is "true" or not there')
         if self.options and "a{sv}" not in [t for _, t in self.ins]:
             self.bad("annotation Options without an a{sv} argument")
         if len(self.ins) > MAX_ARGS:
@@ -98,7 +104,7 @@ class Method:
         for name, kind in self.ins:
             if kind not in DECODED:
                 self.bad(f"argument {name}: the gate decodes no type {kind}")
-        known = {PREFIX + n for n in ("Needs", "About", "Verb", "Options", "Why")}
+        known = {PREFIX + n for n in ("Needs", "About", "Verb", "Options", "Sensitive", "Why")}
         for name in self.notes:
             if name.startswith(PREFIX) and name not in known:
                 self.bad(f"unknown annotation {name}")
@@ -134,8 +140,9 @@ def tables(interfaces, out):
     for i in interfaces:
         for m in i.methods:
             if m.options:
-                rows = ", ".join(f'{{ "{n}", "{t}" }}' for n, t in m.options)
-                out(f"static const OptionSpec options_{m.function}[] = {{ {rows}, {{ NULL, NULL }} }};")
+                rows = ", ".join(f'{{ "{n}", "{t.removesuffix("!")}", {str(t[-1] == "!").lower()} }}'
+                                 for n, t in m.options)
+                out(f"static const OptionSpec options_{m.function}[] = {{ {rows}, {{ NULL, NULL, false }} }};")
     out("\nconst Method methods[] = {")
     for i in interfaces:
         for m in i.methods:
@@ -148,7 +155,7 @@ def tables(interfaces, out):
             names = "".join(f'"{n}", ' for n, _ in m.ins)
             out(f'        {{ "{i.name}", "{m.name}", "{signature}", {{ {names}NULL }}, {needs}, {action},\n'
                 f"          ABOUT_{m.about.upper()}, {{ {about_args} }}, {verb}, {options}, "
-                f"{m.function} }},")
+                f"{str(bool(m.sensitive)).lower()}, {m.function} }},")
     out("};\nconst size_t n_methods = ELEMENTSOF(methods);\n")
     for i in interfaces:
         out(f"const sd_bus_vtable {i.short}_vtable[] = {{")
@@ -156,7 +163,8 @@ def tables(interfaces, out):
         for m in i.methods:
             out(f'        SD_BUS_METHOD_WITH_ARGS("{m.name}", {c_args("ARGS", m.ins)},\n'
                 f'                                {c_args("RESULT", m.outs)}, gate_on_method,\n'
-                "                                SD_BUS_VTABLE_UNPRIVILEGED),")
+                "                                SD_BUS_VTABLE_UNPRIVILEGED"
+                f"{' | SD_BUS_VTABLE_SENSITIVE' if m.sensitive else ''}),")
         for name, kind, notes in i.properties:
             emits = notes.get("org.freedesktop.DBus.Property.EmitsChangedSignal", "true")
             flag = {"const": "SD_BUS_VTABLE_PROPERTY_CONST", "false": "0",

@@ -20,6 +20,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "auth/secret.h"
 #include "bus/manager.h"
 #include "commit/recover.h"
 #include "create-key.h"
@@ -282,6 +283,9 @@ static int run(const char *config_file)
                 .writable = settings.writable,
                 .ordinary_files = EXM_DATADIR "/exmachina/ordinary-files",
                 .file_modes = EXM_DATADIR "/exmachina/file-modes",
+                .ways_to_root = EXM_DATADIR "/exmachina/ways-to-root",
+                .keys = EXM_SYSCONFDIR "/exmachina/keys.d",
+                .key_state = EXM_STATEDIR "/keys",
                 .diff_path = diff,
                 .validators = validators,
                 .tree = {
@@ -293,7 +297,9 @@ static int run(const char *config_file)
                         .n_lenses = settings.n_lenses,
                 },
         };
-        r = find_worker_user(&config.tree.worker_uid, &config.tree.worker_gid);
+        r = secret_init();
+        if (r >= 0)
+                r = find_worker_user(&config.tree.worker_uid, &config.tree.worker_gid);
         if (r >= 0)
                 r = make_event(&event);
         if (r >= 0)

@@ -18,7 +18,7 @@
 
 #define FIELD_BYTES 1024
 #define MAX_WAITING 10000
-#define MAX_FIELDS  13
+#define MAX_FIELDS  14
 
 struct Audit {
         TaskPool *pool; /* one thread, so that the order is kept */
@@ -60,7 +60,7 @@ static int entry_add(Entry *entry, const char *name, const char *value)
 
 static int entry_fill(Entry *entry, const AuditRecord *record)
 {
-        const char *about = record->file ?: record->unit ?: record->zone;
+        const char *about = record->file ?: record->unit ?: record->zone ?: record->key;
         char uid[16], change[24], *text;
         int r;
 
@@ -82,6 +82,7 @@ static int entry_fill(Entry *entry, const AuditRecord *record)
                 { "EXMACHINA_FILE", record->file },
                 { "EXMACHINA_UNIT", record->unit },
                 { "EXMACHINA_ZONE", record->zone },
+                { "EXMACHINA_KEY", record->key },
                 { "EXMACHINA_AUTHORITY", record->authority ?: "none" },
                 { "EXMACHINA_OUTCOME", record->outcome },
                 { "EXMACHINA_MESSAGE", record->message },

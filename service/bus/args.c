@@ -37,19 +37,19 @@ static int grow(void **items, size_t n, size_t size)
         return 0;
 }
 
-static int decode_strings(Arg *arg, sd_bus_message *m, Failure *f)
+static int decode_strings(const char ***strings, size_t *n, sd_bus_message *m, Failure *f)
 {
         const char *s;
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "s");
         while (r >= 0 && (r = sd_bus_message_read_basic(m, 's', &s)) > 0) {
-                if (arg->n_strings >= MAX_STRINGS)
+                if (*n >= MAX_STRINGS)
                         return failure_set(f, EXM_E_LIMIT_EXCEEDED,
                                            "more than %u strings in one array", MAX_STRINGS);
-                r = grow((void **)&arg->strings, arg->n_strings, sizeof(*arg->strings));
+                r = grow((void **)strings, *n, sizeof(**strings));
                 if (r == 0)
-                        arg->strings[arg->n_strings++] = s;
+                        (*strings)[(*n)++] = s;
         }
         if (r >= 0)
                 r = sd_bus_message_exit_container(m);
@@ -108,24 +108,24 @@ static int decode_edits(Arg *arg, sd_bus_message *m, const Limits *limits, Failu
 }
 
 /* a(ss) and a{ss} differ only in the kind of their container. */
-static int decode_pairs(Option *option, char kind, sd_bus_message *m, Failure *f)
+static int decode_pairs(Pair **pairs, size_t *n, const char *name, char kind, sd_bus_message *m,
+                        Failure *f)
 {
         const char *contents = kind == 'e' ? "{ss}" : "(ss)", *first, *second;
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', contents);
         while (r >= 0 && (r = sd_bus_message_enter_container(m, kind, "ss")) > 0) {
-                if (option->n_pairs >= MAX_PAIRS)
-                        return failure_set(f, EXM_E_LIMIT_EXCEEDED,
-                                           "more than %u pairs in option %s", MAX_PAIRS,
-                                           option->spec->name);
-                r = grow((void **)&option->pairs, option->n_pairs, sizeof(*option->pairs));
+                if (*n >= MAX_PAIRS)
+                        return failure_set(f, EXM_E_LIMIT_EXCEEDED, "%s: more than %u pairs", name,
+                                           MAX_PAIRS);
+                r = grow((void **)pairs, *n, sizeof(**pairs));
                 if (r < 0)
                         break;
                 r = sd_bus_message_read(m, "ss", &first, &second);
                 if (r < 0)
                         break;
-                option->pairs[option->n_pairs++] = (Pair){ first, second };
+                (*pairs)[(*n)++] = (Pair){ first, second };
                 r = sd_bus_message_exit_container(m);
         }
         if (r >= 0)
@@ -139,9 +139,13 @@ static int decode_value(Option *option, sd_bus_message *m, Failure *f)
         int b, r;
 
         if (strcmp(type, "a(ss)") == 0)
-                return decode_pairs(option, 'r', m, f);
+                return decode_pairs(&option->pairs, &option->n_pairs, option->spec->name, 'r', m,
+                                    f);
         if (strcmp(type, "a{ss}") == 0)
-                return decode_pairs(option, 'e', m, f);
+                return decode_pairs(&option->pairs, &option->n_pairs, option->spec->name, 'e', m,
+                                    f);
+        if (strcmp(type, "as") == 0)
+                return decode_strings(&option->strings, &option->n_strings, m, f);
         if (strcmp(type, "s") == 0) {
                 r = sd_bus_message_read_basic(m, 's', &option->s);
         } else if (strcmp(type, "u") == 0) {
@@ -204,14 +208,20 @@ static int decode_options(Args *args, const Method *method, sd_bus_message *m, F
         }
         if (r >= 0)
                 r = sd_bus_message_exit_container(m);
-        return r < 0 ? bad_args(f, r) : 0;
+        if (r < 0)
+                return bad_args(f, r);
+        for (size_t i = 0; method->options && method->options[i].name; i++)
+                if (method->options[i].mandatory && !args->options[i].spec)
+                        return failure_set(f, EXM_E_INVALID_ARGS, "%s: must be given",
+                                           method->options[i].name);
+        return 0;
 }
 
 /* The next complete type of `signature`; every type in the table is one letter or an array. */
 static int decode_arg(Args *args, Arg *arg, const char **signature, const Method *method,
                       sd_bus_message *m, const Limits *limits, Failure *f)
 {
-        static const char *const types[] = { "a{sv}", "a(sas)", "as", "s", "u", "t", "b" };
+        static const char *const types[] = { "a{sv}", "a(sas)", "a(ss)", "as", "s", "u", "t", "b" };
         size_t i = 0;
         int b, r;
 
@@ -227,14 +237,17 @@ static int decode_arg(Args *args, Arg *arg, const char **signature, const Method
         case 1:
                 return decode_edits(arg, m, limits, f);
         case 2:
-                return decode_strings(arg, m, f);
+                return decode_pairs(&arg->pairs, &arg->n_pairs, method->arg_names[arg - args->arg],
+                                    'r', m, f);
         case 3:
+                return decode_strings(&arg->strings, &arg->n_strings, m, f);
+        case 4:
                 r = sd_bus_message_read_basic(m, 's', &arg->s);
                 break;
-        case 4:
+        case 5:
                 r = sd_bus_message_read_basic(m, 'u', &arg->u);
                 break;
-        case 5:
+        case 6:
                 r = sd_bus_message_read_basic(m, 't', &arg->t);
                 break;
         default:
@@ -266,9 +279,12 @@ void args_done(Args *args)
                         free(args->arg[i].edits[k].args);
                 free(args->arg[i].edits);
                 free(args->arg[i].strings);
+                free(args->arg[i].pairs);
         }
-        for (size_t i = 0; i < ARGS_MAX_OPTIONS; i++)
+        for (size_t i = 0; i < ARGS_MAX_OPTIONS; i++) {
+                free(args->options[i].strings);
                 free(args->options[i].pairs);
+        }
         *args = (Args){ 0 };
 }
 

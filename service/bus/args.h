@@ -4,7 +4,8 @@
  *
  * Strings point into the message, which whoever holds an Args keeps. The decoder accepts exactly
  * the signature of the XML, bounds what it counts, and takes options only by the method's table: an
- * unknown key, a key given twice or a wrong type is InvalidArgs naming it.
+ * unknown key, a key given twice, a wrong type, or the lack of one that is mandatory is InvalidArgs
+ * naming it.
  */
 #pragma once
 
@@ -28,6 +29,8 @@ typedef struct Option {
         bool b;
         Pair *pairs; /* a(ss), a{ss} */
         size_t n_pairs;
+        const char **strings; /* as */
+        size_t n_strings;
 } Option;
 
 #define ARGS_MAX_OPTIONS 8
@@ -39,6 +42,8 @@ typedef struct Arg {
         bool b;
         const char **strings; /* as */
         size_t n_strings;
+        Pair *pairs; /* a(ss) */
+        size_t n_pairs;
         Edit *edits; /* a(sas); verb and args point into the message */
         size_t n_edits;
 } Arg;

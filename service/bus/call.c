@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bus/binding.h"
 #include "bus/gate.h"
 #include "bus/restore.h"
 #include "bus/transaction.h"
@@ -66,6 +67,8 @@ Call *call_unref(Call *call)
         free(call->authority);
         free(call->about_file);
         free(call->about_unit);
+        free(call->about_key);
+        key_unref(call->key);
         sd_bus_message_unref(call->message);
         transaction_unref(call->transaction);
         free(call);
@@ -91,6 +94,30 @@ int call_set_authority(Call *call, const char *authority)
                 return -ENOMEM;
         free(call->authority);
         call->authority = copy;
+        return 0;
+}
+
+static bool holds_authority(const char *all, const char *authority)
+{
+        const char *found = strstr(all, authority);
+
+        return found && strchr(",", found[strlen(authority)]);
+}
+
+int call_add_authority(Call *call, const char *authority)
+{
+        bool first = strncmp(authority, "key:", 4) == 0;
+        char *joined;
+
+        if (!call->authority)
+                return call_set_authority(call, authority);
+        if (holds_authority(call->authority, authority))
+                return 0;
+        if (asprintf(&joined, "%s, %s", first ? authority : call->authority,
+                     first ? call->authority : authority) < 0)
+                return -ENOMEM;
+        free(call->authority);
+        call->authority = joined;
         return 0;
 }
 
@@ -152,7 +179,8 @@ char *call_method_name(const Call *call)
 static bool is_denial(const char *outcome)
 {
         return strcmp(outcome, condition_to_dbus_name(EXM_E_ACCESS_DENIED)) == 0 ||
-               strcmp(outcome, condition_to_dbus_name(EXM_E_INTERACTION_REQUIRED)) == 0;
+               strcmp(outcome, condition_to_dbus_name(EXM_E_INTERACTION_REQUIRED)) == 0 ||
+               strcmp(outcome, condition_to_dbus_name(EXM_E_BAD_KEY)) == 0;
 }
 
 static bool changes_something(const Method *method)
@@ -162,17 +190,25 @@ static bool changes_something(const Method *method)
                 strncmp(method->action, PREFIX "read-", strlen(PREFIX "read-")) != 0);
 }
 
-/* Calls that only read are recorded when they were denied; those that may change something always.
- */
+/* The name of the key that is to be made or revoked; Unlock's argument is a key. */
+static const char *key_asked_for(const Call *call)
+{
+        int index = call->method->about_args[0];
+        const char *name = index >= 0 ? call->args.arg[index].s : NULL;
+
+        return name && key_name_is_valid(name) ? name : NULL;
+}
+
+/* Calls that only read are recorded when they were denied; those that may change something always,
+ * and what was done about a key (about_key is set by then). */
 static void call_audit(Call *call, const char *outcome)
 {
         _cleanup_free_ char *method = call_method_name(call);
-        const char *asked = call->args.arg[0].s;
-        bool is_unit = call->method->about == ABOUT_UNIT;
-        bool is_zone = call->method->about == ABOUT_ZONE;
-        bool denied = is_denial(outcome);
+        bool is_unit = call->method->about == ABOUT_UNIT, is_key = call->method->about == ABOUT_KEY;
+        bool is_zone = call->method->about == ABOUT_ZONE, denied = is_denial(outcome);
+        const char *asked = is_key ? NULL : call->args.arg[0].s;
 
-        if (!denied && !changes_something(call->method))
+        if (!denied && !(is_key ? call->about_key != NULL : changes_something(call->method)))
                 return;
         audit_write(call->manager->audit,
                     &(AuditRecord){
@@ -182,6 +218,9 @@ static void call_audit(Call *call, const char *outcome)
                             .file = call->about_file ?: (is_unit || is_zone ? NULL : asked),
                             .unit = call->about_unit ?: (is_unit ? asked : NULL),
                             .zone = is_zone ? asked : NULL,
+                            .key = call->about_key
+                                           ?: is_key ? key_asked_for(call)
+                                                     : NULL,
                             .authority = denied ? NULL : call->authority,
                             .outcome = outcome,
                             .message = call->about_message,

@@ -35,10 +35,13 @@ struct Call {
         bool dead;        /* answered, or nobody waits for it any more */
         bool past_return; /* it changes the system now: it goes on though its caller vanishes */
 
-        char *authority;  /* by what right; NULL: none on record */
+        char *authority; /* by what right; NULL: none on record */
+        bool acts;       /* that is a right to change something */
+        Key *key; /* that has said yes to something, a reference; NULL: none (permission.h) */
         Failure failure;  /* the reason of the failure to come */
         char *about_file; /* audit */
         char *about_unit; /* audit, and the real id once resolved */
+        char *about_key;  /* audit: its name; NULL: no call about a key, or not for the record */
         const char *about_message;
         uint64_t change;
         size_t reply_bytes;
@@ -70,7 +73,8 @@ struct Call {
         void *state;    /* of the method; freed with state_free */
         void (*state_free)(void *state);
         void (*next)(Call *call); /* what call_authorise() goes on with */
-        const char *asked;        /* the action that was asked for */
+        const char *asked;        /* the action that polkit was asked for */
+        void (*answered)(Call *call, int r, Failure *f, AuthVerdict verdict); /* permission.h */
 };
 
 /* Takes a reference of message and transaction (NULL allowed). Returns: NULL out of memory. */
@@ -81,21 +85,21 @@ Call *call_unref(Call *call);
 /* Frees the method's state and puts another in its place (NULL: none). */
 void call_set_state(Call *call, void *state, void (*state_free)(void *state));
 
-/* Puts the authority on record. Returns: 0 or -ENOMEM. */
+/* Puts the authority on record, or adds to it, a key's in front. Returns: 0 or -ENOMEM. */
 int call_set_authority(Call *call, const char *authority);
+int call_add_authority(Call *call, const char *authority);
 
 /* For audit: adds a name, several are separated by ", ". Returns: 0 or -ENOMEM. */
 int call_add_file(Call *call, const char *file);
 
-/* Counts towards the size of the reply. Returns: 0 or EXM_E_LIMIT_EXCEEDED with call->failure set.
- */
+/* Counts towards the size of the reply. Returns: 0 or EXM_E_LIMIT_EXCEEDED in call->failure. */
 int call_budget(Call *call, size_t bytes);
 
 /* Before so much of the history is loaded: of one user and in all no more than may be staged.
  * Returns: 0 or EXM_E_LIMIT_EXCEEDED with call->failure set. */
 int call_hold_bytes(Call *call, uint64_t bytes);
 
-/* An empty reply to be filled; sent with call_send(). Returns: 0 or -errno. */
+/* An empty reply to be filled. Returns: 0 or -errno. */
 int call_new_reply(Call *call, sd_bus_message **ret);
 /* Sends and ends the call; takes over `reply`. */
 void call_send(Call *call, sd_bus_message *reply);

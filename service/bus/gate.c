@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "bus/history.h"
+#include "bus/permission.h"
 #include "bus/transaction.h"
 #include "files/localtime.h"
 #include "util/log.h"
@@ -109,70 +110,6 @@ void gate_run(Call *call)
         if (r != 0)
                 call_fail(call, r);
         call_unref(call);
-}
-
-int call_wants_interaction(Call *call, const char *action)
-{
-        return failure_set(&call->failure, EXM_E_INTERACTION_REQUIRED,
-                           "%s: authentication is required: call again with interaction allowed "
-                           "(busctl --allow-interactive-authorization=yes), or ask the "
-                           "administrator for a polkit rule",
-                           action);
-}
-
-static void on_yes(Call *call)
-{
-        _cleanup_free_ char *authority = NULL;
-        int r;
-
-        r = asprintf(&authority, "polkit:%s", call->asked);
-        if (r < 0)
-                authority = NULL;
-        r = authority ? call_set_authority(call, authority) : -ENOMEM;
-        if (r == 0)
-                call->next(call);
-        else
-                call_fail(call, r);
-}
-
-static void on_verdict(int r, Failure *f, AuthVerdict verdict, void *userdata)
-{
-        Call *call = userdata;
-
-        call->check = auth_check_free(call->check);
-        if (r == 0 && verdict == AUTH_YES) {
-                on_yes(call);
-                return;
-        }
-        /* Whatever was found out before is not for this caller. */
-        failure_done(&call->failure);
-        if (f)
-                failure_move(&call->failure, f);
-        if (r == 0 && verdict == AUTH_CHALLENGE)
-                r = call_wants_interaction(call, call->asked);
-        else if (r == 0)
-                r = failure_set(&call->failure, EXM_E_ACCESS_DENIED, "%s: not authorised",
-                                call->asked);
-        call_fail(call, r);
-}
-
-void call_authorise(Call *call, const AuthQuestion *question, void (*next)(Call *call))
-{
-        _cleanup_free_ char *method = call_method_name(call);
-        AuthQuestion full = *question;
-        int r;
-
-        full.sender = sd_bus_message_get_sender(call->message);
-        full.uid = call->uid;
-        full.method = method;
-        full.interactive = sd_bus_message_get_allow_interactive_authorization(call->message) > 0;
-        call->asked = question->action;
-        call->next = next;
-        r = !method ? -ENOMEM
-                    : authoriser_ask(call->manager->authoriser, &full, on_verdict, call,
-                                     &call->check);
-        if (r < 0)
-                call_fail(call, r);
 }
 
 /* A name that systemd does not know is told only to who may ask for it. */

@@ -11,7 +11,6 @@
  */
 #pragma once
 
-#include "auth/authoriser.h"
 #include "bus/call.h"
 
 /* Goes on with a decoded call whose peer's state is known now. May end the call. */
@@ -22,11 +21,3 @@ void gate_start(Call *call);
 
 /* Runs the method now that it is authorised, and answers if it fails at once. */
 void gate_run(Call *call);
-
-/* Asks for an action with the details in `question` (sender, uid, method and interactive are filled
- * in here). On a yes the authority goes on record and `next` runs; otherwise the call has failed.
- */
-void call_authorise(Call *call, const AuthQuestion *question, void (*next)(Call *call));
-
-/* The answer to "challenge" when no dialog was allowed. Returns: EXM_E_INTERACTION_REQUIRED. */
-int call_wants_interaction(Call *call, const char *action);

@@ -123,9 +123,9 @@ static int fill_filter(Call *call, JournalFilter *filter)
                                    .file = file ? file->s : NULL,
                                    .token = token ? token->s : NULL,
                                    .state = state ? change_state_from_string(state->s)
-                                                  : _CHANGE_STATE_MAX,
-                                   .own_only = !history_sees_all(call),
-                                   .uid = call->uid };
+                                                  : _CHANGE_STATE_MAX };
+        if (!history_sees_all(call))
+                listing_own_only(call, filter);
         if (limit && (limit->u < 1 || limit->u > 1000))
                 return failure_set(&call->failure, EXM_E_INVALID_ARGS, "limit: must be 1 to 1000");
         if (state && filter->state == _CHANGE_STATE_MAX)

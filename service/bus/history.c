@@ -10,7 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "bus/gate.h"
+#include "bus/binding.h"
+#include "bus/permission.h"
 
 typedef struct History {
         Journal *journal;
@@ -58,11 +59,21 @@ const FileImage *history_image(const Call *call, size_t step)
         return history_of(call)->images[step];
 }
 
+/* A key owns nothing that is older than it is: another one of its name did that. */
+static bool is_of_own_key(const Call *call)
+{
+        const ChangeRecord *record = &history_of(call)->record;
+        const Key *key = call_key(call);
+
+        return key && change_record_is_of_key(record, key->name) && record->time >= key->created;
+}
+
 static bool is_own(const Call *call)
 {
         const ChangeRecord *record = &history_of(call)->record;
 
-        return record->uid == call->uid && strncmp(record->authority ?: "", "key:", 4) != 0;
+        return is_of_own_key(call) ||
+               (record->uid == call->uid && !change_record_is_of_key(record, NULL));
 }
 
 /* --- who may --- */
@@ -72,11 +83,12 @@ static void go_on(Call *call)
         history_of(call)->next(call);
 }
 
-static void go_on_as_owner(Call *call)
+static void go_on_as_owner(Call *call, const Key *key)
 {
+        _cleanup_free_ char *by_key = key ? key_authority(key) : NULL;
         int r;
 
-        r = call_set_authority(call, "own");
+        r = key && !by_key ? -ENOMEM : call_set_authority(call, by_key ?: "own");
         if (r == 0)
                 go_on(call);
         else
@@ -134,7 +146,7 @@ static void authorise(Call *call)
         if (needs == NEEDS_WRITE || (needs == NEEDS_OWN_OR_WRITE && !is_own(call))) {
                 ask_to_write(call);
         } else if (is_own(call)) {
-                go_on_as_owner(call);
+                go_on_as_owner(call, is_of_own_key(call) ? permission_hold_key(call) : NULL);
         } else {
                 call_authorise(call, &(AuthQuestion){ .action = "org.exmachina1.read-history" },
                                go_on);
@@ -142,21 +154,18 @@ static void authorise(Call *call)
 }
 
 /* ListChanges: who may see all sees all, everybody else what is his. */
-static void on_list_verdict(int r, Failure *f, AuthVerdict verdict, void *userdata)
+static void on_list_verdict(Call *call, int r, Failure *f, AuthVerdict verdict)
 {
-        Call *call = userdata;
-
-        call->check = auth_check_free(call->check);
-        if (r == 0 && verdict == AUTH_YES) {
-                history_of(call)->sees_all = true;
-                r = call_set_authority(call, "polkit:org.exmachina1.read-history");
-                if (r == 0)
-                        go_on(call);
-                else
-                        call_fail(call, r);
+        if (r != 0 || verdict != AUTH_YES) {
+                go_on_as_owner(call, permission_hold_key(call));
                 return;
         }
-        go_on_as_owner(call);
+        history_of(call)->sees_all = true;
+        r = permission_record(call);
+        if (r == 0)
+                go_on(call);
+        else
+                call_fail(call, r);
 }
 
 static void on_all_granted(Call *call)
@@ -168,25 +177,13 @@ static void on_all_granted(Call *call)
 /* Only who asks for all is asked for a password. */
 static void authorise_list(Call *call)
 {
-        _cleanup_free_ char *method = call_method_name(call);
         const Option *all = args_option(&call->args, "all");
-        const AuthQuestion question = {
-                .sender = sd_bus_message_get_sender(call->message),
-                .uid = call->uid,
-                .action = "org.exmachina1.read-history",
-                .method = method,
-        };
-        int r;
+        const AuthQuestion question = { .action = "org.exmachina1.read-history" };
 
-        if (all && all->b) {
+        if (all && all->b)
                 call_authorise(call, &question, on_all_granted);
-                return;
-        }
-        r = !method ? -ENOMEM
-                    : authoriser_ask(call->manager->authoriser, &question, on_list_verdict, call,
-                                     &call->check);
-        if (r < 0)
-                call_fail(call, r);
+        else
+                permission_ask_polkit(call, &question, /* interactive= */ false, on_list_verdict);
 }
 
 /* --- loading --- */
@@ -313,37 +310,56 @@ static void on_read_granted(Call *call)
 {
         History *h = history_of(call);
 
-        if (h->asked_plain) {
+        if (h->asked_plain)
                 h->next_step++;
-                h->asked_plain = false;
-        } else {
-                h->asked_plain = true;
-        }
+        h->asked_plain = !h->asked_plain;
         ask_to_read(call);
+}
+
+/* By its stricter class then and now; what cannot be looked at is secret. */
+static bool is_secret(const History *h, size_t i)
+{
+        const FileStep *step = &h->record.steps[i];
+
+        return !h->images[i] || h->images[i]->class == FILE_CLASS_SECRET ||
+               !history_is_public(&step->before) || !history_is_public(&step->after);
+}
+
+/* A link that stands there now may lead to what the key does not grant. */
+static bool is_by_key(Call *call, size_t i)
+{
+        const History *h = history_of(call);
+        const FileImage *image = h->images[i];
+        const char *name = h->record.steps[i].name;
+
+        if (image && strcmp(image->canonical, name) != 0)
+                return false;
+        return permission_by_key(
+                call,
+                &(AuthQuestion){ .action = is_secret(h, i) ? "org.exmachina1.read-secret-config"
+                                                           : "org.exmachina1.read-config",
+                                 .file = name });
 }
 
 static void ask_to_read(Call *call)
 {
         History *h = history_of(call);
-        const FileStep *step;
-        const char *action;
-        bool secret;
 
-        if (h->next_step == h->record.n_steps) {
-                run_task(call, load_content_work, on_content);
+        for (; h->next_step < h->record.n_steps; h->next_step++, h->asked_plain = false) {
+                size_t i = h->next_step;
+
+                if (h->asked_plain ? !is_secret(h, i) : is_by_key(call, i))
+                        continue;
+                call_authorise_by_polkit(
+                        call,
+                        &(AuthQuestion){ .action = h->asked_plain
+                                                           ? "org.exmachina1.read-secret-config"
+                                                           : "org.exmachina1.read-config",
+                                         .file = h->record.steps[i].name },
+                        on_read_granted);
                 return;
         }
-        step = &h->record.steps[h->next_step];
-        secret = !h->images[h->next_step] || h->images[h->next_step]->class == FILE_CLASS_SECRET ||
-                 !history_is_public(&step->before) || !history_is_public(&step->after);
-        if (h->asked_plain && !secret) {
-                on_read_granted(call);
-                return;
-        }
-        action =
-                h->asked_plain ? "org.exmachina1.read-secret-config" : "org.exmachina1.read-config";
-        call_authorise(call, &(AuthQuestion){ .action = action, .file = step->name },
-                       on_read_granted);
+        run_task(call, load_content_work, on_content);
 }
 
 /* Both sides and what is there now, and as much again while they are compared. */

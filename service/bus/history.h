@@ -2,9 +2,9 @@
 /*
  * history.h - whose change is it, and may the caller see or settle it?
  *
- * A change belongs to the uid that committed it, never to a connection. The record is loaded
- * without content first; content is loaded only for who may read every file of it, as it is now and
- * as it was then.
+ * A change belongs to the key that it was made by, else to the uid, never to a connection. The
+ * record is loaded without content first; content is loaded only for who may read every file of it,
+ * as it is now and as it was then.
  */
 #pragma once
 

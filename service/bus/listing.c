@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#include "bus/permission.h"
+
 typedef struct Search {
         Listing listing;
         Journal *journal;
@@ -39,6 +41,16 @@ static void on_searched(void *userdata)
         if (!call->dead)
                 search->done(call, &search->listing);
         call_unref(call);
+}
+
+void listing_own_only(Call *call, JournalFilter *filter)
+{
+        const Key *key = permission_hold_key(call);
+
+        filter->own_only = true;
+        filter->uid = call->uid;
+        filter->key = key ? key->name : NULL;
+        filter->key_since = key ? key->created : 0;
 }
 
 int listing_start(Call *call, const JournalFilter *filter, ListingDone done)

@@ -16,6 +16,9 @@ typedef struct Listing {
 
 typedef void (*ListingDone)(Call *call, Listing *listing);
 
+/* Only the caller's own changes: his uid's, and his key's. */
+void listing_own_only(Call *call, JournalFilter *filter);
+
 /* Runs `done`, unless the call is dead by then; the listing is the call's state. What the filter
  * points to lives as long as the call. Returns: 0 or -errno. */
 int listing_start(Call *call, const JournalFilter *filter, ListingDone done);

@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bus/binding.h"
 #include "bus/gate.h"
 #include "bus/transaction.h"
+#include "util/strv.h"
 
 View *call_view(Call *call)
 {
@@ -20,8 +22,9 @@ static int compare_names(const void *a, const void *b)
         return strcmp((*(const ReachFile *const *)a)->file, (*(const ReachFile *const *)b)->file);
 }
 
-/* Name and lens of every existing file, in name order: what makes two calls share a view. */
-static char *view_key(const Reach *reach)
+/* The key, then name and lens of every existing file, in name order: what makes two calls share a
+ * view. A connection with a key shares none with one without. */
+static char *view_key(const Reach *reach, const Key *authority)
 {
         _cleanup_free_ const ReachFile **sorted = NULL;
         char *key = NULL;
@@ -36,6 +39,7 @@ static char *view_key(const Reach *reach)
                 if (!reach->files[i].left_out && reach->files[i].image->stamp.exists)
                         sorted[n++] = &reach->files[i];
         qsort(sorted, n, sizeof(ReachFile *), compare_names);
+        fprintf(out, "%s\n", authority ? authority->name : "");
         for (size_t i = 0; i < n; i++)
                 fprintf(out, "%s\n%s\n", sorted[i]->file, sorted[i]->lens);
         if (fclose(out) != 0) {
@@ -56,7 +60,7 @@ int load_choose_view(Call *call)
             about == ABOUT_FILE || about == ABOUT_GLOB || about == ABOUT_OPTIONS)
                 return 0;
 
-        key = view_key(&call->reach);
+        key = view_key(&call->reach, call_key(call));
         if (!key)
                 return -ENOMEM;
         call->warm = warm_view_release(call->warm);
@@ -129,9 +133,22 @@ static void on_loaded(int r, Failure *f, const ViewResult *result, void *userdat
         call_unref(call);
 }
 
+static int note_by_key(const Call *call)
+{
+        _cleanup_strv_ char **files = NULL;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < call->reach.n_files; i++)
+                if (call->reach.files[i].by_key && !call->reach.files[i].left_out)
+                        r = strv_extend(&files, call->reach.files[i].file);
+        if (r == 0)
+                transaction_set_by_key(call->transaction, TAKE_PTR(files));
+        return r;
+}
+
 int load_view(Call *call, void (*next)(Call *call))
 {
-        int r = 0;
+        int r = call->transaction ? note_by_key(call) : 0;
 
         for (size_t i = 0; r == 0 && i < call->reach.n_files; i++)
                 r = put_file(call, &call->reach.files[i]);

@@ -12,8 +12,11 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "auth/ways-to-root.h"
+#include "bus/binding.h"
 #include "bus/call.h"
 #include "bus/deadlines.h"
+#include "bus/key-watch.h"
 #include "bus/peer.h"
 #include "bus/transaction.h"
 #include "util/log.h"
@@ -40,7 +43,7 @@ static bool manager_is_busy(const Manager *m)
 {
         return !LIST_EMPTY(&m->calls) || !LIST_EMPTY(&m->transactions) ||
                !task_pool_is_idle(m->pool) || committer_is_busy(m->committer) ||
-               deadlines_any(m->deadlines);
+               deadlines_any(m->deadlines) || bindings_any(m);
 }
 
 /* The name is ours no more: what was queued for us before is still served; what comes now starts a
@@ -90,8 +93,8 @@ void manager_touch_idle(Manager *m)
 }
 
 /* systemctl reload, an upgrade: the next instance, which the next call starts, has the new
- * configuration and is the new program. Open transactions, calls and changes that await their
- * confirmation keep this one. */
+ * configuration and is the new program. Open transactions, calls, keys that are unlocked and
+ * changes that await their confirmation keep this one. */
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
         Manager *m = userdata;
@@ -154,8 +157,11 @@ static int export_objects(Manager *m)
 {
         int r;
 
-        r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.Config",
-                                     config_vtable, m);
+        r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.Authority",
+                                     authority_vtable, m);
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.Config",
+                                             config_vtable, m);
         if (r >= 0)
                 r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.Units",
                                              units_vtable, m);
@@ -181,6 +187,18 @@ static void on_zone_changed(void *userdata)
         r = sd_bus_emit_properties_changed(m->bus, MANAGER_PATH, CLOCK_INTERFACE, "Timezone", NULL);
         if (r < 0)
                 log_warning("The change of the time zone cannot be signalled: %s", strerror(-r));
+}
+
+static int make_keys(Manager *m, const ManagerConfig *config)
+{
+        int r;
+
+        r = key_store_new(&m->keys, config->keys, config->key_state);
+        if (r >= 0)
+                r = key_watch_new(&m->key_watch, m, config->keys);
+        if (r >= 0)
+                r = throttle_new(&m->unlocks, UNLOCK_BURST, UNLOCK_REFILL_USEC);
+        return r < 0 ? r : ways_to_root_load(&m->ways, config->ways_to_root);
 }
 
 static int make_rooms(Manager *m, const ManagerConfig *config)
@@ -210,6 +228,8 @@ static int make_rooms(Manager *m, const ManagerConfig *config)
                 r = authoriser_new(&m->authoriser, m->limits);
         if (r >= 0)
                 r = audit_new(&m->audit, m->event);
+        if (r >= 0)
+                r = make_keys(m, config);
         if (r >= 0)
                 r = deadlines_new(&m->deadlines, m);
         if (r >= 0)
@@ -311,6 +331,10 @@ Manager *manager_free(Manager *m)
         units_free(m->units);
         authoriser_free(m->authoriser);
         audit_free(m->audit);
+        key_watch_free(m->key_watch);
+        key_store_free(m->keys);
+        throttle_free(m->unlocks);
+        ways_to_root_free(m->ways);
         file_modes_free(m->modes);
         ordinary_files_free(m->ordinary);
         roots_free(m->roots);

@@ -12,6 +12,8 @@
 
 #include "auth/audit.h"
 #include "auth/authoriser.h"
+#include "auth/key-store.h"
+#include "auth/throttle.h"
 #include "bus/view-cache.h"
 #include "clock/clock.h"
 #include "commit/commit.h"
@@ -33,6 +35,12 @@ typedef struct Call Call;
 typedef struct Transaction Transaction;
 typedef struct Deadlines Deadlines;
 typedef struct ZoneChange ZoneChange;
+typedef struct KeyWatch KeyWatch;
+typedef struct WaysToRoot WaysToRoot;
+
+/* Keys that one user may try at once, and one more every so often (unlock.c). */
+#define UNLOCK_BURST       20U
+#define UNLOCK_REFILL_USEC 200000U
 
 typedef struct ManagerConfig {
         const Limits *limits;
@@ -41,6 +49,9 @@ typedef struct ManagerConfig {
         TreeConfig tree;
         const char *ordinary_files; /* path of the list */
         const char *file_modes;     /* path of the list */
+        const char *ways_to_root;   /* path of the list */
+        const char *keys;           /* the directory of the keys */
+        const char *key_state;      /* the directory of their times of use */
         const char *diff_path;      /* absolute, starts exmachina-diff */
         const Validators *validators;
 } ManagerConfig;
@@ -68,6 +79,10 @@ typedef struct Manager {
         ZoneChange *zone_change; /* the one that is under way */
         Authoriser *authoriser;
         Audit *audit;
+        KeyStore *keys;
+        KeyWatch *key_watch;
+        Throttle *unlocks;
+        WaysToRoot *ways;
 
         LIST_HEAD(, Peer) peers;
         LIST_HEAD(, Call) calls;

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <systemd/sd-bus.h>
@@ -41,10 +42,12 @@ typedef enum About {
         ABOUT_UNIT,
         ABOUT_ZONE,
         ABOUT_CHANGE,
+        ABOUT_KEY,
 } About;
 
 typedef struct OptionSpec {
         const char *name, *type;
+        bool mandatory;
 } OptionSpec;
 
 typedef struct Method {
@@ -57,6 +60,7 @@ typedef struct Method {
         int about_args[2];
         const char *verb;
         const OptionSpec *options;
+        bool sensitive; /* its messages are wiped, its arguments are on no record */
         int (*run)(Call *call);
 } Method;
 

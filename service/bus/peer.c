@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bus/binding.h"
 #include "bus/call.h"
 #include "bus/gate.h"
 #include "bus/transaction.h"
@@ -95,6 +96,7 @@ void peer_vanish(Peer *peer)
 
         transactions_end_of_peer(peer);
         calls_cancel_of_peer(peer);
+        peer_drop_key(peer);
         LIST_REMOVE(peer, entry);
         sd_bus_slot_unref(peer->slot);
         free(peer->name);

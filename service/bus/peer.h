@@ -24,6 +24,8 @@ struct Peer {
         uid_t uid;  /* valid if PEER_KNOWN */
         PeerState state;
         sd_bus_slot *slot;
+        Key *key; /* binding.h; NULL: none */
+        sd_event_source *expiry;
 };
 
 /* Finds or makes the peer of a unique name. Returns: 0 or -errno. */

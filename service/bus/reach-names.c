@@ -203,7 +203,8 @@ static int add_held(Call *call)
                 if (r < 0)
                         return r;
                 added->held = true;
-                added->may_secret = known->image->class == FILE_CLASS_SECRET ||
+                added->by_key = transaction_is_by_key(call->transaction, added->file);
+                added->may_secret = (!added->by_key && known->image->class == FILE_CLASS_SECRET) ||
                                     transaction_may_secret(call->transaction, added->file);
                 added->loaded = file_image_ref(known->image);
         }

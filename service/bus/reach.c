@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * reach.c - steps 3 to 6 of reach.h: asking and reading; reach-names.c has 1 and 2.
+ * reach.c - steps 4 and 6 of reach.h: looking and reading; reach-names.c has 1 and 2, reach-ask.c 3
+ * and 5.
  *
  * While a thread works on call->reach the loop does not touch it; the thread touches nothing else.
  */
@@ -10,8 +11,9 @@
 #include <string.h>
 
 #include "bus/call.h"
-#include "bus/gate.h"
 #include "bus/load.h"
+#include "bus/permission.h"
+#include "bus/reach-ask.h"
 #include "bus/reach-names.h"
 #include "bus/transaction.h"
 
@@ -59,23 +61,44 @@ static void run_task(Call *call, TaskFn work, TaskFn done)
         }
 }
 
+static bool key_grants(const Reach *reach, const FileImage *image)
+{
+        const AuthQuestion question = { .action = image->class == FILE_CLASS_PUBLIC
+                                                          ? "org.exmachina1.read-config"
+                                                          : "org.exmachina1.read-secret-config",
+                                        .file = image->canonical };
+
+        return reach->grants && permission_covers(reach->grants, &question);
+}
+
 /* --- step 6: read --- */
+
+/* What was granted is granted for what was found then, not for where a link leads meanwhile. */
+static bool image_is_allowed(const Reach *reach, const ReachFile *file, const FileImage *image)
+{
+        if (file->by_key)
+                return key_grants(reach, image);
+        return image->class == FILE_CLASS_PUBLIC ||
+               (file->may_secret && strcmp(image->canonical, file->image->canonical) == 0);
+}
 
 static void read_file(ReachFile *file, const Reach *reach)
 {
         FileImage *image = NULL;
+        bool may_read;
 
         file->r = file_image_take(&image, reach->roots, file->file, /* with_content= */ true,
                                   reach->max_bytes, &file->failure);
         if (file->r != 0)
                 return;
+        may_read = image_is_allowed(reach, file, image);
         file_image_unref(file->image);
         file->image = image;
-        if (image->class == FILE_CLASS_SECRET && !file->may_secret) {
-                file->left_out = !file->named;
-                file->r = file->named ? failure_set(&file->failure, EXM_E_ACCESS_DENIED,
-                                                    "%s: not authorised", file->file)
-                                      : 0;
+        if (!may_read) {
+                file->left_out = !file->named && !file->held;
+                file->r = file->left_out ? 0
+                                         : failure_set(&file->failure, EXM_E_ACCESS_DENIED,
+                                                       "%s: not authorised", file->file);
         }
 }
 
@@ -133,7 +156,7 @@ static void on_read(void *userdata)
         call_unref(call);
 }
 
-static void start_reading(Call *call)
+void reach_read(Call *call)
 {
         int r;
 
@@ -156,74 +179,27 @@ void reach_read_again(Call *call, void (*done)(Call *call))
         for (size_t i = 0; i < call->reach.n_files; i++)
                 call->reach.files[i].loaded = file_image_unref(call->reach.files[i].loaded);
         call->reach.done = done;
-        start_reading(call);
-}
-
-/* --- step 5: ask for files that are not public --- */
-
-static bool needs_secret(const Call *call, const ReachFile *file)
-{
-        return !file->left_out && !file->may_secret && file->image &&
-               file->image->class == FILE_CLASS_SECRET;
-}
-
-static void ask_secret(Call *call);
-
-static void on_secret_granted(Call *call)
-{
-        ReachFile *file = &call->reach.files[call->reach.next];
-        int r;
-
-        file->may_secret = true;
-        r = call->transaction ? transaction_allow_secret(call->transaction, file->file) : 0;
-        if (r < 0) {
-                call_fail(call, r);
-                return;
-        }
-        call->reach.next++;
-        ask_secret(call);
-}
-
-static void ask_secret(Call *call)
-{
-        Reach *reach = &call->reach;
-
-        for (; reach->next < reach->n_files; reach->next++) {
-                ReachFile *file = &reach->files[reach->next];
-
-                if (!needs_secret(call, file))
-                        continue;
-                if (!file->named && !file->held) {
-                        file->left_out = true;
-                        continue;
-                }
-                /* The resolved name: a right to read a link's name is none to read where it leads.
-                 */
-                call_authorise(call,
-                               &(AuthQuestion){ .action = "org.exmachina1.read-secret-config",
-                                                .file = file->image->canonical },
-                               on_secret_granted);
-                return;
-        }
-        start_reading(call);
+        reach_read(call);
 }
 
 /* --- step 4: probe --- */
 
-static int append_found(Reach *reach, ReachSpan *span, LensFile *found, size_t n)
+static int append_found(Reach *reach, size_t span, LensFile *found, size_t n)
 {
         for (size_t i = 0; i < n; i++) {
                 const char *lens = found[i].lens, *other = NULL;
-                int r;
+                ReachFile *file = reach_find(reach, found[i].file);
+                int r = 0;
 
-                if (reach_find(reach, found[i].file))
-                        continue;
-                lens_index_lookup(reach->index, found[i].file, &lens, &other);
-                r = reach_add_file(reach, found[i].file, lens, other, NULL);
+                if (!file) {
+                        lens_index_lookup(reach->index, found[i].file, &lens, &other);
+                        r = reach_add_file(reach, found[i].file, lens, other, &file);
+                }
                 if (r < 0)
                         return r;
+                file->spans |= UINT32_C(1) << span;
         }
-        span->n_found = n;
+        reach->spans[span].n_found = n;
         return 0;
 }
 
@@ -238,13 +214,17 @@ static void probe_work(void *userdata)
                 reach->r = lens_index_walk(reach->index, reach->roots, reach->spans[i].prefix,
                                            reach->max_files, &found, &n, &reach->failure);
                 if (reach->r == 0)
-                        reach->r = append_found(reach, &reach->spans[i], found, n);
+                        reach->r = append_found(reach, i, found, n);
                 lens_files_free(found, n);
         }
-        for (size_t i = 0; reach->r == 0 && i < reach->n_files; i++)
-                reach->files[i].r = file_image_take(
-                        &reach->files[i].image, reach->roots, reach->files[i].file,
-                        /* with_content= */ false, reach->max_bytes, &reach->files[i].failure);
+        for (size_t i = 0; reach->r == 0 && i < reach->n_files; i++) {
+                ReachFile *file = &reach->files[i];
+
+                file->r = file_image_take(&file->image, reach->roots, file->file,
+                                          /* with_content= */ false, reach->max_bytes,
+                                          &file->failure);
+                file->by_key = file->r == 0 && key_grants(reach, file->image);
+        }
 }
 
 static bool is_plain_file(const ReachFile *file)
@@ -281,43 +261,18 @@ static void on_probed(void *userdata)
                         r = settle_files(call);
                 call->reach.next = 0;
                 if (r == 0)
-                        ask_secret(call);
+                        reach_ask_found(call);
                 else
                         call_fail(call, r);
         }
         call_unref(call);
 }
 
-/* --- step 3: ask for the names --- */
-
-static void ask_names(Call *call)
+void reach_probe(Call *call)
 {
-        Reach *reach = &call->reach;
-        size_t i = reach->next++;
+        const Key *key = permission_hold_key(call);
 
-        while (i < reach->n_files && reach->files[i].held)
-                i = reach->next++;
-        if (i < reach->n_files + reach->n_spans) {
-                const char *name = i < reach->n_files ? reach->files[i].file
-                                                      : reach->spans[i - reach->n_files].prefix;
-
-                call_authorise(
-                        call,
-                        &(AuthQuestion){ .action = "org.exmachina1.read-config", .file = name },
-                        ask_names);
-                return;
-        }
-        if (!call->authority) {
-                /* Nothing was named. A transaction that holds files has its right from them. */
-                if (reach->n_files > 0)
-                        call_set_authority(call, "transaction");
-                if (!call->authority) {
-                        call_authorise(call,
-                                       &(AuthQuestion){ .action = "org.exmachina1.read-config" },
-                                       ask_names);
-                        return;
-                }
-        }
+        call->reach.grants = key ? &key->grants : NULL;
         run_task(call, probe_work, on_probed);
 }
 
@@ -335,7 +290,7 @@ static void on_index(int r, Failure *f, LensIndex *index, void *userdata)
                         failure_move(&call->failure, f);
                 }
                 if (r == 0)
-                        ask_names(call);
+                        reach_ask_names(call);
                 else
                         call_fail(call, r);
         }

@@ -32,7 +32,9 @@ struct Transaction {
         TransactionState state;
         View *view;
         Staged staged;
-        char **secrets;           /* files for which read-secret-config was granted */
+        char **secrets; /* files for which read-secret-config was granted */
+        char **by_key;  /* files that are read by the right of a key; sorted */
+        size_t n_by_key;
         TAILQ_HEAD(, Call) calls; /* the first one runs */
         sd_event_source *idle;
         unsigned idle_sec;
@@ -53,6 +55,7 @@ Transaction *transaction_unref(Transaction *t)
         view_free(t->view);
         staged_done(&t->staged);
         strv_free(t->secrets);
+        strv_free(t->by_key);
         sd_event_source_disable_unref(t->idle);
         free(t->owner);
         free(t->path);
@@ -283,6 +286,25 @@ int transaction_allow_secret(Transaction *t, const char *file)
 bool transaction_may_secret(const Transaction *t, const char *file)
 {
         return strv_contains(t->secrets, file);
+}
+
+void transaction_set_by_key(Transaction *t, char **files)
+{
+        strv_free(t->by_key);
+        t->by_key = files;
+        t->n_by_key = strv_length(files);
+        strv_sort(files);
+}
+
+static int compare_name(const void *name, const void *entry)
+{
+        return strcmp(name, *(char *const *)entry);
+}
+
+bool transaction_is_by_key(const Transaction *t, const char *file)
+{
+        return t->n_by_key > 0 &&
+               bsearch(file, t->by_key, t->n_by_key, sizeof(char *), compare_name);
 }
 
 int transaction_check_bytes(const Transaction *t, uint64_t extra, Failure *f)

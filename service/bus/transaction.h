@@ -52,6 +52,11 @@ Staged *transaction_staged(Transaction *t);
 int transaction_allow_secret(Transaction *t, const char *file);
 bool transaction_may_secret(const Transaction *t, const char *file);
 
+/* The files whose right to be read came from a key, of all that it holds (a strv that is taken
+ * over): they are asked for at each call. */
+void transaction_set_by_key(Transaction *t, char **files);
+bool transaction_is_by_key(const Transaction *t, const char *file);
+
 /* Whether `extra` more bytes may be staged: in this transaction, by its user, and in all.
  * Returns: 0 or EXM_E_LIMIT_EXCEEDED. */
 int transaction_check_bytes(const Transaction *t, uint64_t extra, Failure *f);

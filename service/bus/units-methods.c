@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bus/gate.h"
+#include "bus/permission.h"
 #include "bus/query.h"
 
 #define OUR_UNIT        "exmachina.service"

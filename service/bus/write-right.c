@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * write-right.c - one question a file, then at most one dialog.
+ * write-right.c - the key, then one question a file, then at most one dialog.
  */
 #include "bus/write-right.h"
 
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "bus/call.h"
-#include "bus/gate.h"
+#include "bus/permission.h"
 #include "util/strv.h"
 
 void write_right_done(WriteRight *right)
@@ -23,15 +23,18 @@ int write_right_add(Call *call, const char *file, bool plainly)
 {
         WriteRight *right = &call->right;
         bool ordinary = plainly && ordinary_files_contains(call->manager->ordinary, file);
+        const char *action =
+                ordinary ? "org.exmachina1.write-config" : "org.exmachina1.write-sensitive-config";
         const char **grown;
         int r;
 
+        if (permission_by_key(call, &(AuthQuestion){ .action = action, .file = file }))
+                return 0;
         grown = reallocarray(right->actions, right->n_files + 1, sizeof(*grown));
         if (!grown)
                 return -ENOMEM;
         right->actions = grown;
-        right->actions[right->n_files] =
-                ordinary ? "org.exmachina1.write-config" : "org.exmachina1.write-sensitive-config";
+        right->actions[right->n_files] = action;
         r = strv_extend(&right->files, file);
         if (r == 0)
                 right->n_files++;
@@ -57,19 +60,19 @@ static void ask_once(Call *call)
                 question.action = "org.exmachina1.commit-several";
                 question.files = files;
         }
-        call_authorise(call, &question, right->granted);
+        call_authorise_by_polkit(call, &question, right->granted);
 }
 
 static void ask_next(Call *call);
 
-static void on_verdict(int r, Failure *f, AuthVerdict verdict, void *userdata)
+static void on_verdict(Call *call, int r, Failure *f, AuthVerdict verdict)
 {
-        Call *call = userdata;
         WriteRight *right = &call->right;
         const char *file = right->files[right->next], *action = right->actions[right->next];
 
-        call->check = auth_check_free(call->check);
-        if (r == 0 && verdict == AUTH_CHALLENGE) {
+        if (r == 0 && verdict == AUTH_YES) {
+                r = permission_record(call);
+        } else if (r == 0 && verdict == AUTH_CHALLENGE) {
                 right->challenged_action = action;
                 r = strv_extend(&right->challenged, file);
         } else if (r == 0 && verdict == AUTH_NO) {
@@ -86,46 +89,19 @@ static void on_verdict(int r, Failure *f, AuthVerdict verdict, void *userdata)
         ask_next(call);
 }
 
-static int set_authority(Call *call)
-{
-        const WriteRight *right = &call->right;
-        _cleanup_free_ char *authority = NULL;
-
-        if (asprintf(&authority, "polkit:%s", right->actions[right->n_files - 1]) < 0) {
-                authority = NULL;
-                return -ENOMEM;
-        }
-        return call_set_authority(call, authority);
-}
-
 static void ask_next(Call *call)
 {
-        _cleanup_free_ char *method = call_method_name(call);
         WriteRight *right = &call->right;
-        AuthQuestion question = { .sender = sd_bus_message_get_sender(call->message),
-                                  .uid = call->uid,
-                                  .method = method };
-        int r;
 
-        if (right->next < right->n_files) {
-                question.action = right->actions[right->next];
-                question.file = right->files[right->next];
-                r = !method ? -ENOMEM
-                            : authoriser_ask(call->manager->authoriser, &question, on_verdict, call,
-                                             &call->check);
-                if (r < 0)
-                        call_fail(call, r);
-                return;
-        }
-        if (right->challenged) {
+        if (right->next < right->n_files)
+                permission_ask_polkit(call,
+                                      &(AuthQuestion){ .action = right->actions[right->next],
+                                                       .file = right->files[right->next] },
+                                      /* interactive= */ false, on_verdict);
+        else if (right->challenged)
                 ask_once(call);
-                return;
-        }
-        r = set_authority(call);
-        if (r == 0)
-                right->granted(call);
         else
-                call_fail(call, r);
+                right->granted(call);
 }
 
 void write_right_ask(Call *call, void (*granted)(Call *call))

@@ -110,19 +110,16 @@ static void on_token_searched(Call *call, Listing *found)
 static void finish_unchanged(Call *call)
 {
         const Option *token = args_option(&call->args, "token");
+        JournalFilter filter = { .limit = 1, .state = _CHANGE_STATE_MAX };
         int r;
 
         if (!token) {
                 reply_unchanged(call);
                 return;
         }
-        r = listing_start(call,
-                          &(JournalFilter){ .limit = 1,
-                                            .token = token->s,
-                                            .state = _CHANGE_STATE_MAX,
-                                            .own_only = true,
-                                            .uid = call->uid },
-                          on_token_searched);
+        filter.token = token->s;
+        listing_own_only(call, &filter);
+        r = listing_start(call, &filter, on_token_searched);
         if (r < 0)
                 call_fail(call, r);
 }

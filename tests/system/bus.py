@@ -82,7 +82,9 @@ class Method:
         self.outs = [(a.get("name"), a.get("type")) for a in args if a.get("direction") == "out"]
         self.needs, self.about = notes.get("Needs"), notes.get("About", "")
         self.verb = notes.get("Verb")
-        self.options = dict(o.split(":", 1) for o in notes.get("Options", "").split())
+        options = notes.get("Options", "").split()
+        self.options = dict(o.removesuffix("!").split(":", 1) for o in options)
+        self.mandatory = [o.split(":")[0] for o in options if o.endswith("!")]
 
     @property
     def signature(self):
@@ -180,6 +182,7 @@ class Client:
     def __init__(self, user="alice"):
         self.user = user
         self.connection = _open_connection(user)
+        self.Authority = Interface(self, OBJECT, "Authority")
         self.Config = Interface(self, OBJECT, "Config")
         self.Clock = Interface(self, OBJECT, "Clock")
         self.Units = Interface(self, OBJECT, "Units")
@@ -236,6 +239,11 @@ class Client:
 
     def begin(self, **options):
         return Transaction(self, self.Config.Begin(**options))
+
+    def unlock(self, key):
+        """Returns: itself, with the rights of the key."""
+        self.Authority.Unlock(key)
+        return self
 
     def transaction(self, path):
         """The object at `path`, whoever owns it."""

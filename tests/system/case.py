@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 import daemon
-from bus import Client
+from bus import Client, Refusal
 from polkit import Agent, Rules
 
 
@@ -55,10 +55,22 @@ class Case:
 
     # ------------------------------------------------------------ callers
 
-    def client(self, user="alice"):
+    def client(self, user="alice", key=None):
         client = Client(user)
         self._undo.append(client.close)
-        return client
+        return client.unlock(key) if key else client
+
+    def key(self, name, user="", **grants):
+        """A key that root has made (grants as CreateKey takes them), revoked afterwards. Returns: its text."""
+        text, _ = self.root.Authority.CreateKey(name, user=user, **grants)
+        self._undo.append(lambda: self.revoke(name))
+        return text
+
+    def revoke(self, name):
+        try:
+            self.root.Authority.RevokeKey(name)
+        except Refusal as refusal:
+            equal(refusal.short, "NoMatch")
 
     @property
     def rules(self):

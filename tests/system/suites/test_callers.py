@@ -9,7 +9,7 @@ from pathlib import Path
 import daemon
 from bus import Gio, GLib, NAME, OBJECT, SOURCE, PingWatch, Refusal, expect
 from case import equal, has, has_not
-from samples import HOSTS, PROBE, PROBE_UNIT, arguments, methods
+from samples import HOSTS, PROBE, PROBE_UNIT, arguments, methods, options
 
 PROPERTIES = "org.freedesktop.DBus.Properties"
 EDIT = [("set", ["/files/etc/hosts/1/ipaddr", "192.0.2.99"])]
@@ -236,6 +236,24 @@ def test_t07_action_and_details_of_history(t):
     assert not wrong, "; ".join(wrong)
 
 
+def test_t07_action_and_details_of_authority(t):
+    """Managing keys is one action; what is public asks nothing, but for Permitted, which only asks."""
+    t.rules.deny("carol")
+    carol = t.client("carol")
+    for _, method in methods("Authority"):
+        journal = daemon.Journal()
+        wanted = []
+        if method.needs == "manage-keys":
+            wanted = [("manage-keys", {"method": f"Authority.{method.name}"})]
+        elif method.name == "Permitted":
+            wanted = [("read-config", {"method": "Authority.Permitted", "file": "/etc/hosts"})]
+        try:
+            getattr(carol.Authority, method.name)(*arguments(method), **options(method))
+        except Refusal as refusal:
+            equal(refusal.short, "BadKey" if method.name == "Unlock" else "AccessDenied", method.name)
+        equal(_questions(journal, "carol"), wanted, method.name)
+
+
 def test_t07_write_actions(t):
     """An ordinary file, a sensitive one, several: each file is its own question (threat 48)."""
     t.file("/etc/hosts", HOSTS)
@@ -365,7 +383,7 @@ GOLDEN_ACTIONS = {
     "read-config": "yes", "read-secret-config": "auth_admin", "write-config": "auth_admin",
     "write-sensitive-config": "auth_admin", "commit-several": "auth_admin", "read-units": "yes",
     "manage-units": "auth_admin", "manage-unit-files": "auth_admin", "read-history": "auth_admin",
-    "set-timezone": "auth_admin"}
+    "manage-keys": "auth_admin", "set-timezone": "auth_admin"}
 
 
 def test_t11_t12_polkit_knows_the_actions_as_they_are_meant(t):
@@ -602,7 +620,8 @@ def test_introspection_equals_the_xml(t):
     """busctl shows what the XML says, argument names included."""
     alice = t.client("alice")
     transaction = alice.begin()
-    for path, names in ((OBJECT, ("Clock", "Config", "History", "Units")), (transaction.path, ("Transaction",))):
+    for path, names in ((OBJECT, ("Authority", "Clock", "Config", "History", "Units")),
+                        (transaction.path, ("Transaction",))):
         text = alice.call(path, "org.freedesktop.DBus.Introspectable", "Introspect")
         live = {i.get("name"): _shape(i) for i in ElementTree.fromstring(text).findall("interface")
                 if i.get("name").startswith(NAME)}

@@ -3,7 +3,7 @@
 import daemon
 from bus import CONTRACT, GLib, OBJECT, expect
 from case import equal, has
-from samples import HOSTS, PROBE, PROBE_UNIT, arguments, methods, wrong_signature
+from samples import HOSTS, PROBE, PROBE_UNIT, arguments, methods, options, wrong_signature
 
 CHANGED = "/etc/networks"
 
@@ -68,13 +68,16 @@ def refused(interface, method):
         on = target(bob, interface, transaction)
         call = getattr(on, method.name)
         given = arguments(method, "/etc/host.conf", "multi", change)
-        if is_open(interface, method):
+        if method.name == "Unlock":
+            with expect("BadKey"):
+                call(*given)
+        elif is_open(interface, method):
             call(*given)
         else:
             with expect("AccessDenied"):
-                call(*given)
+                call(*given, **options(method))
             with expect("AccessDenied"):
-                call(*given, interactive=True)
+                call(*given, interactive=True, **options(method))
         if interface == "History":
             equal(t.root.History.ListChanges(state="pending")[0]["id"], change)
         equal(daemon.run("systemctl", "is-active", PROBE, check=False).strip(), "inactive")
@@ -99,9 +102,9 @@ def challenged(interface, method):
             return
         given = arguments(method, "/etc/host.conf", "multi", change)
         with expect("InteractiveAuthorizationRequired"):
-            call(*given)
+            call(*given, **options(method))
         with expect("AccessDenied"):
-            call(*given, interactive=True)
+            call(*given, interactive=True, **options(method))
         unmoved.check()
     return test
 
@@ -163,7 +166,8 @@ def test_every_method_has_a_policy(t):
     assert len(found) >= 35, f"only {len(found)} methods in the introspection data"
     for method in found:
         assert method.needs in ("public", "read", "write", "read-units", "manage-units",
-                                "manage-unit-files", "set-timezone", "own-or-history", "own-or-write"), method.name
+                                "manage-unit-files", "manage-keys", "set-timezone", "own-or-history",
+                                "own-or-write"), method.name
 
 
 def test_t04_no_argument_is_an_identity(t):
@@ -184,10 +188,11 @@ def test_allowed_is_allowed(t):
     alice = t.client("alice")
     for interface, method in methods():
         transaction = alice.begin() if interface == "Transaction" else None
-        if method.name in ("Mask", "Unmask"):
-            continue  # their unit file is elsewhere: suite units
+        if method.name in ("Mask", "Unmask", "Unlock"):
+            continue  # their unit file is elsewhere: suite units; a right key: suite keys
         change = pending_change(t) if interface == "History" else 0
-        getattr(target(alice, interface, transaction), method.name)(*arguments(method, change=change))
+        getattr(target(alice, interface, transaction), method.name)(
+            *arguments(method, change=change), **options(method))
         if change:
             settle(t.root, change)
         if transaction and method.name not in ("Commit", "Rollback"):
@@ -195,4 +200,4 @@ def test_allowed_is_allowed(t):
         for path in alice.Config.Transactions():
             alice.transaction(path).Rollback()
     daemon.run("systemctl", "stop", PROBE)
-    equal(len(CONTRACT), 5)
+    equal(len(CONTRACT), 6)

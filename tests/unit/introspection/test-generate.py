@@ -27,6 +27,9 @@ BAD = {
     "options without an argument for them": GOOD + '<annotation name="org.exmachina1.Options" value="a:s"/>',
     "an option of unknown type": GOOD + ARG.format("options", "a{sv}")
     + '<annotation name="org.exmachina1.Options" value="a:v"/>',
+    "a mandatory option of unknown type": GOOD + ARG.format("options", "a{sv}")
+    + '<annotation name="org.exmachina1.Options" value="a:v!"/>',
+    "sensitive or not": GOOD + '<annotation name="org.exmachina1.Sensitive" value="false"/>',
     "an argument that is not decoded": GOOD + ARG.format("x", "v"),
     "an unknown annotation": GOOD + '<annotation name="org.exmachina1.Neds" value="read"/>',
 }

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * binding.c - bind, drop, expire.
+ */
+#include "bus/binding.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "commit/moment.h"
+#include "util/log.h"
+
+Key *peer_key(const Peer *peer)
+{
+        if (!peer->key || key_is_expired(peer->key, moment_now(CLOCK_REALTIME)))
+                return NULL;
+        return peer->key;
+}
+
+Key *call_key(const Call *call)
+{
+        return call->peer ? peer_key(call->peer) : NULL;
+}
+
+static Call *first_resting_on(const Peer *peer, const Key *key)
+{
+        Call *call;
+
+        LIST_FOREACH(call, &peer->manager->calls, entry)
+                if (call->peer == peer && call->key == key && !call->past_return)
+                        return call;
+        return NULL;
+}
+
+/* What the key said yes to is not done after it has been taken away, though a dialog for the rest
+ * of it may still be open. */
+static void fail_calls(Peer *peer, const Key *key)
+{
+        Call *call;
+
+        while ((call = first_resting_on(peer, key))) {
+                failure_done(&call->failure);
+                failure_set(&call->failure, EXM_E_ACCESS_DENIED,
+                            "not authorised: key %s was given up, expired or revoked meanwhile",
+                            key->name);
+                call_fail(call, EXM_E_ACCESS_DENIED);
+        }
+}
+
+void peer_drop_key(Peer *peer)
+{
+        Key *key = TAKE_PTR(peer->key);
+
+        if (!key)
+                return;
+        peer->expiry = sd_event_source_disable_unref(peer->expiry);
+        fail_calls(peer, key);
+        key_unref(key);
+        manager_touch_idle(peer->manager);
+}
+
+static int on_expired(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        Peer *peer = userdata;
+
+        log_debug("%s: key %s has expired", peer->name, peer->key->name);
+        peer_drop_key(peer);
+        return 0;
+}
+
+int peer_bind_key(Peer *peer, Key *key)
+{
+        sd_event_source *expiry = NULL;
+        int r = 0;
+
+        if (key->grants.expires > 0)
+                r = sd_event_add_time(peer->manager->event, &expiry, CLOCK_REALTIME,
+                                      key->grants.expires, 1000, on_expired, peer);
+        if (r < 0) {
+                key_unref(key);
+                return r;
+        }
+        peer_drop_key(peer);
+        peer->key = key;
+        peer->expiry = expiry;
+        return 0;
+}
+
+void bindings_drop(Manager *m, const char *name)
+{
+        Peer *peer;
+
+        LIST_FOREACH(peer, &m->peers, entry)
+                if (peer->key && strcmp(peer->key->name, name) == 0)
+                        peer_drop_key(peer);
+}
+
+bool bindings_any(const Manager *m)
+{
+        const Peer *peer;
+
+        LIST_FOREACH(peer, &m->peers, entry)
+                if (peer->key)
+                        return true;
+        return false;
+}
+
+char *key_authority(const Key *key)
+{
+        char *text;
+
+        return asprintf(&text, "key:%s", key->name) < 0 ? NULL : text;
+}
