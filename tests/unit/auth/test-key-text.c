@@ -54,6 +54,7 @@ static void each_key_has_one_spelling(void **state)
                 "exm1_web_AAAAAAAAAAAAAAAAAAAAA/AAAAAAAAAAAAAAAAAAAAA",
                 "exm1_web_AAAAAAAAAAAAAAAAAAAAA+AAAAAAAAAAAAAAAAAAAAA",
                 "exm1_web_AAAAAAAAAAAAAAAAAAAAA AAAAAAAAAAAAAAAAAAAAA",
+                "exm1_web_AAAAAAAAAAAAAAAAA\201AAAAAAAAAAAAAAAAAAAAAAAAA",
                 "exm1_abcdefghijklmnopqrstuvwxyz1234567_" ZEROS,
         };
         static const char letters[] =
@@ -66,6 +67,14 @@ static void each_key_has_one_spelling(void **state)
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
                 if (key_secret_from_text(bad[i], name, secret) != -EINVAL)
                         fail_msg("accepted: %s", bad[i]);
+        /* Each of the 43 characters has 64 values, and no byte is another spelling of one. */
+        for (unsigned byte = 1; byte < 256; byte++) {
+                text[strlen("exm1_web-2_") + 7] = (char)byte;
+                n += key_secret_from_text(text, name, secret) == 0;
+        }
+        assert_int_equal(n, 64);
+        text[strlen("exm1_web-2_") + 7] = 'A';
+        n = 0;
         for (const char *c = letters; *c; c++) {
                 text[strlen(text) - 1] = *c;
                 if (key_secret_from_text(text, name, secret) != 0)
