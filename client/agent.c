@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * agent.c - see agent.h.
+ *
+ * --fallback lets an agent of the desktop go first. polkit never asks such an agent for a process
+ * that is in no login session; there no other one can be, and ours is the first. pkttyagent closes
+ * the descriptor that it was told of when it is registered; it dies with us.
+ */
+#include "agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <systemd/sd-login.h>
+#include <unistd.h>
+
+#include "util/macro.h"
+
+#define AGENT           "/usr/bin/pkttyagent"
+#define AGENT_WAIT_MSEC 10000
+
+static void run_agent(int notify, pid_t parent, bool in_session)
+{
+        char fd[16];
+
+        snprintf(fd, sizeof(fd), "%d", notify);
+        if (fcntl(notify, F_SETFD, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 ||
+            getppid() != parent)
+                _exit(1);
+        if (in_session)
+                execl(AGENT, AGENT, "--notify-fd", fd, "--fallback", (char *)NULL);
+        else
+                execl(AGENT, AGENT, "--notify-fd", fd, (char *)NULL);
+        _exit(127);
+}
+
+void agent_open(pid_t *agent)
+{
+        bool in_session = sd_pid_get_session(0, NULL) >= 0;
+        pid_t parent = getpid(), child;
+        struct pollfd registered;
+        int ends[2];
+
+        if (geteuid() == 0 || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) ||
+            access(AGENT, X_OK) < 0 || pipe2(ends, O_CLOEXEC) < 0)
+                return;
+        child = fork();
+        if (child == 0)
+                run_agent(ends[1], parent, in_session);
+        close(ends[1]);
+        registered = (struct pollfd){ .fd = ends[0], .events = POLLIN };
+        if (child > 0) {
+                *agent = child;
+                while (poll(&registered, 1, AGENT_WAIT_MSEC) < 0 && errno == EINTR)
+                        ;
+        }
+        close(ends[0]);
+}
+
+void agent_close(pid_t *agent)
+{
+        if (*agent <= 0)
+                return;
+        kill(*agent, SIGTERM);
+        kill(*agent, SIGCONT);
+        while (waitpid(*agent, NULL, 0) < 0 && errno == EINTR)
+                ;
+        *agent = 0;
+}

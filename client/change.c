@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * change.c - see change.h.
+ */
+#include "change.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "countdown.h"
+#include "exit-status.h"
+
+#define FIND_OUT_SECONDS 30  /* for a service that was killed to come back, or a network */
+#define FIND_OUT_MSEC    250 /* between two questions */
+#define FIND_OUT_EMPTY   4   /* so often the history must not know the token */
+
+static int make_token(char token[CHANGE_TOKEN_SIZE])
+{
+        unsigned char random[16];
+        char *out = stpcpy(token, "exmachinactl-");
+
+        if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+                return -EIO;
+        for (size_t i = 0; i < sizeof(random); i++)
+                out += sprintf(out, "%02x", random[i]);
+        return 0;
+}
+
+static int append_unit_options(const Options *options, sd_bus_message *m)
+{
+        int r;
+
+        r = message_append_option_strings(m, "reload", options->reload);
+        if (r < 0)
+                return r;
+        r = message_append_option_strings(m, "restart", options->restart);
+        if (r < 0)
+                return r;
+        if (options->reload_affected) {
+                r = message_append_option(m, "reload_affected", "b", 1);
+                if (r < 0)
+                        return r;
+        }
+        if (options->grace != UINT_MAX) {
+                r = message_append_option(m, "grace", "u", options->grace);
+                if (r < 0)
+                        return r;
+        }
+        return options->no_validate ? message_append_option(m, "validate", "b", 0) : 0;
+}
+
+int change_append_options(const Session *session, sd_bus_message *m, char token[CHANGE_TOKEN_SIZE])
+{
+        const Options *options = session->options;
+        int r;
+
+        r = make_token(token);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "{sv}");
+        if (r < 0)
+                return r;
+        r = message_append_option(m, "token", "s", token);
+        if (r < 0)
+                return r;
+        if (options->message) {
+                r = message_append_option(m, "message", "s", options->message);
+                if (r < 0)
+                        return r;
+        }
+        if (options->merge) {
+                r = message_append_option(m, "merge", "b", 1);
+                if (r < 0)
+                        return r;
+        }
+        if (options->confirm > 0) {
+                r = message_append_option(m, "confirm_within", "u", options->confirm);
+                if (r < 0)
+                        return r;
+        }
+        r = message_append_option_pairs(m, "expect", options->expect, true);
+        if (r < 0)
+                return r;
+        r = append_unit_options(options, m);
+        if (r < 0)
+                return r;
+        return sd_bus_message_close_container(m);
+}
+
+/* ---------------------------------------------------------------- a lost reply */
+
+/* One question to the history. Returns: 0 (*ret may be an empty array); negative: nobody answered.
+ */
+static int ask_history(Session *session, const char *token, json_t **ret)
+{
+        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
+        _cleanup_json_ json_t *answer = NULL;
+        int r;
+
+        r = session_new_call(session, &m, SERVICE_PATH, "History", "ListChanges");
+        if (r != 0)
+                return r < 0 ? r : -ENOTCONN;
+        r = sd_bus_message_append(m, "a{sv}", 1, "token", "s", token);
+        if (r < 0)
+                return r;
+        r = sd_bus_call(session->bus, m, 0, &error, &reply);
+        if (r < 0)
+                return r;
+        r = message_to_json(reply, &answer);
+        if (r < 0)
+                return r;
+        *ret = json_incref(json_array_get(answer, 0));
+        return 0;
+}
+
+static int judge(const json_t *record, uint64_t *ret)
+{
+        const char *state = field_string(record, "state");
+
+        *ret = field_number(record, "id");
+        if (strcmp(state, "failed") == 0)
+                return output_error("change %" PRIu64 " was interrupted: %s", *ret,
+                                    field_string(record, "reason"));
+        if (strcmp(state, "reverted") == 0) {
+                output_error("change %" PRIu64 " was made and taken back: %s", *ret,
+                             field_string(record, "reason"));
+                return EXIT_TAKEN_BACK;
+        }
+        return 0;
+}
+
+static int find_out(Session *session, const char *token, uint64_t *ret)
+{
+        time_t end = time(NULL) + FIND_OUT_SECONDS;
+        unsigned empty = 0;
+
+        output_note(session->output, "the reply was lost; asking what became of the change ...");
+        do {
+                _cleanup_json_ json_t *records = NULL;
+                const json_t *record;
+
+                usleep(FIND_OUT_MSEC * 1000);
+                if (ask_history(session, token, &records) < 0) {
+                        session_disconnect(session);
+                        continue;
+                }
+                record = json_array_get(records, 0);
+                if (record && strcmp(field_string(record, "state"), "prepared") != 0)
+                        return judge(record, ret);
+                if (!record && ++empty >= FIND_OUT_EMPTY) {
+                        output_error("nothing was written before the service was lost: try again");
+                        return EXIT_UNREACHABLE;
+                }
+        } while (time(NULL) < end);
+        output_error("it is not known whether the change was made: ask again with 'exmachinactl "
+                     "history --token %s'",
+                     token);
+        return EXIT_UNKNOWN;
+}
+
+int change_send(Session *session, sd_bus_message *m, const char *token, uint64_t *ret)
+{
+        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_call(session->bus, m, UINT64_MAX, &error, &reply);
+        if (r >= 0) {
+                r = sd_bus_message_read(reply, "t", ret);
+                return r < 0 ? r : 0;
+        }
+        if (!session_was_lost(&error, r))
+                return session_report(session, &error, r, 0);
+        /* A commit that had not begun to write ends with the connection that asked for it. */
+        session_disconnect(session);
+        return find_out(session, token, ret);
+}
+
+/* ---------------------------------------------------------------- what is told */
+
+static int diffs_to_json(const json_t *diffs, json_t **ret)
+{
+        _cleanup_json_ json_t *list = json_array();
+        const json_t *row;
+        size_t i;
+
+        if (!list)
+                return -ENOMEM;
+        json_array_foreach(diffs, i, row)
+        {
+                if (json_array_append_new(list,
+                                          json_pack("{s:O,s:O}", "file", json_array_get(row, 0),
+                                                    "diff", json_array_get(row, 1))) < 0)
+                        return -ENOMEM;
+        }
+        *ret = TAKE_PTR(list);
+        return 0;
+}
+
+static int print_json(Session *session, uint64_t change, const char *state, const json_t *diffs)
+{
+        _cleanup_json_ json_t *list = NULL, *answer = NULL;
+        int r;
+
+        r = diffs_to_json(diffs, &list);
+        if (r < 0)
+                return r;
+        answer = json_pack("{s:I,s:s,s:O}", "change", (json_int_t)change, "state", state, "diffs",
+                           list);
+        return answer ? output_json(session->output, answer) : -ENOMEM;
+}
+
+int change_show_diffs(Session *session, const json_t *diffs)
+{
+        if (output_is_json(session->output))
+                return print_json(session, 0, "none", diffs);
+        if (json_array_size(diffs) == 0)
+                output_note(session->output, "nothing would change");
+        output_open_pager(session->output);
+        return output_diffs(session->output, diffs);
+}
+
+int change_taken_back(Session *session, uint64_t change, const json_t *diffs)
+{
+        if (output_is_json(session->output))
+                return print_json(session, change, "reverted", diffs);
+        output_note(session->output, "change %" PRIu64 " was pending and is taken back", change);
+        return session->output->quiet ? 0 : output_diffs(session->output, diffs);
+}
+
+int change_finish(Session *session, uint64_t change, const json_t *diffs)
+{
+        unsigned confirm = session->options->confirm;
+        int r = 0;
+
+        if (output_is_json(session->output)) {
+                r = print_json(session, change,
+                               change == 0   ? "none"
+                               : confirm > 0 ? "pending"
+                                             : "applied",
+                               diffs);
+        } else if (!session->output->quiet) {
+                r = output_diffs(session->output, diffs);
+        }
+        if (r < 0)
+                return r;
+        if (change == 0) {
+                output_note(session->output, "nothing had to be changed");
+                return 0;
+        }
+        if (confirm > 0)
+                return countdown_run(session, change, confirm);
+        output_note(session->output,
+                    "change %" PRIu64 " is made; 'exmachinactl revert %" PRIu64 "' undoes it",
+                    change, change);
+        return 0;
+}
+
+int change_find(Session *session, uint64_t number, json_t **ret)
+{
+        uint64_t before = 0;
+
+        /* Page by page: the history has no question for a number. */
+        for (;;) {
+                _cleanup_json_ json_t *reply = NULL;
+                const json_t *record = NULL, *records;
+                size_t i;
+                int r;
+
+                if (before > 0)
+                        r = session_call(session, &reply, "History", "ListChanges", "a{sv}", 2,
+                                         "limit", "u", 1000U, "before", "t", before);
+                else
+                        r = session_call(session, &reply, "History", "ListChanges", "a{sv}", 1,
+                                         "limit", "u", 1000U);
+                if (r != 0)
+                        return r;
+                records = json_array_get(reply, 0);
+                json_array_foreach(records, i, record)
+                {
+                        if (field_number(record, "id") == number) {
+                                *ret = json_incref((json_t *)record);
+                                return 0;
+                        }
+                }
+                if (json_array_size(records) < 1000 || field_number(record, "time") == before) {
+                        output_error("there is no change %" PRIu64
+                                     " of yours: 'exmachinactl history "
+                                     "--all' shows those of others",
+                                     number);
+                        return EXIT_NOT_THERE;
+                }
+                before = field_number(record, "time");
+        }
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * key-file.c - see key-file.h.
+ */
+#include "key-file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "exit-status.h"
+#include "output.h"
+#include "util/macro.h"
+
+#define KEY_MAX 256U /* exm1_, a name of 32, _, and 43 of base64url are 81 */
+
+void key_file_cleanup(char **key)
+{
+        if (*key) {
+                explicit_bzero(*key, KEY_MAX);
+                munlock(*key, KEY_MAX);
+        }
+        free(*key);
+}
+
+/* Who else could read the key, or put another one there? Pipes are what <(pass show ...) makes. */
+static int check_private(int fd, const char *name)
+{
+        struct stat info;
+
+        if (fstat(fd, &info) < 0)
+                return output_error("%s: %m", name);
+        if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode))
+                return output_error(
+                        "%s is not a file: give the name of the file that holds the key", name);
+        if (info.st_uid != geteuid() && info.st_uid != 0)
+                return output_error("%s belongs to another user, who knows this key: copy it to a "
+                                    "file of your own and have the old one revoked",
+                                    name);
+        if (S_ISREG(info.st_mode) && (info.st_mode & 077) != 0)
+                return output_error(
+                        "%s can be read by others: have the key revoked if they may have "
+                        "read it, else 'chmod 600 %s'",
+                        name, name);
+        return 0;
+}
+
+static int read_line(int fd, const char *name, char *key)
+{
+        size_t used = 0;
+        ssize_t n;
+
+        while (used < KEY_MAX - 1 && !memchr(key, '\n', used)) {
+                n = read(fd, key + used, KEY_MAX - 1 - used);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return output_error("%s: %m", name);
+                if (n == 0)
+                        break;
+                used += (size_t)n;
+        }
+        key[strcspn(key, "\r\n")] = '\0';
+        if (strncmp(key, "exm1_", strlen("exm1_")) != 0)
+                return output_error("%s holds no key of ExMachina: those begin with exm1_", name);
+        return 0;
+}
+
+static int ask(char *key)
+{
+        struct termios before, silent;
+        int r;
+
+        if (tcgetattr(STDIN_FILENO, &before) < 0)
+                return output_error("the terminal cannot be set up: %m");
+        silent = before;
+        silent.c_lflag &= (tcflag_t) ~(ECHO | ECHOE | ECHOK | ECHONL);
+        fputs("Key: ", stderr);
+        fflush(stderr);
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+        r = read_line(STDIN_FILENO, "what was typed", key);
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        fputc('\n', stderr);
+        return r;
+}
+
+int key_file_read(const char *name, char **ret)
+{
+        _cleanup_(key_file_cleanup) char *key = calloc(1, KEY_MAX);
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        if (!key)
+                return -ENOMEM;
+        mlock(key, KEY_MAX); /* best effort: the limit of locked memory may be 0 */
+        if (strcmp(name, "-") == 0) {
+                r = isatty(STDIN_FILENO) ? ask(key)
+                                         : read_line(STDIN_FILENO, "standard input", key);
+        } else {
+                fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+                if (fd < 0)
+                        return output_error("the key file %s cannot be opened: %m", name);
+                r = check_private(fd, name);
+                if (r == 0)
+                        r = read_line(fd, name, key);
+        }
+        if (r != 0)
+                return r;
+        *ret = TAKE_PTR(key);
+        return 0;
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * shell.c - the verb shell: a transaction that is looked at and edited command by command.
+ *
+ * The transaction is begun by the first command that needs one, and again after commit and
+ * rollback. On a terminal lines are edited, kept for this run only (values may be secrets: nothing
+ * is written to disk), and paths completed. Otherwise commands are read line by line and the first
+ * error ends the run: what is not committed is not written.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* After stdio.h, which it needs and does not include. */
+#include <editline/readline.h>
+
+#include "change.h"
+#include "complete.h"
+#include "exit-status.h"
+#include "read.h"
+#include "text.h"
+#include "transaction.h"
+#include "verb.h"
+
+#define INTERFACE "Transaction"
+
+typedef struct Shell {
+        Session *session;
+        char *transaction; /* object path; NULL: none */
+        size_t staged;     /* edits in it */
+        bool interactive, leaving;
+        char *closed; /* why the service ended the transaction; NULL: it has not */
+} Shell;
+
+typedef struct Command {
+        const char *name, *synopsis, *summary;
+        int min, max;
+        int (*run)(Shell *shell, int argc, char **argv);
+} Command;
+
+/* ---------------------------------------------------------------- the transaction */
+
+static int on_closed(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *error)
+{
+        Shell *shell = userdata;
+        const char *reason;
+
+        if (shell->transaction && sd_bus_message_read(m, "s", &reason) >= 0 &&
+            strcmp(sd_bus_message_get_path(m), shell->transaction) == 0 && !shell->closed)
+                shell->closed = strdup(reason);
+        return 0;
+}
+
+static void forget(Shell *shell)
+{
+        free(shell->transaction);
+        free(shell->closed);
+        shell->transaction = shell->closed = NULL;
+        shell->staged = 0;
+}
+
+static int ensure_transaction(Shell *shell)
+{
+        bool is_new = !shell->session->bus;
+        int r;
+
+        if (shell->transaction)
+                return 0;
+        r = session_open(shell->session);
+        if (r != 0)
+                return r;
+        if (is_new) {
+                r = sd_bus_match_signal(shell->session->bus, NULL, SERVICE_NAME, NULL,
+                                        SERVICE_NAME "." INTERFACE, "Closed", on_closed, shell);
+                if (r < 0)
+                        return r;
+        }
+        return transaction_begin(shell->session, &shell->transaction);
+}
+
+/* What the service has said meanwhile: a transaction that nobody used ends, and its edits with it.
+ */
+static void hear(Shell *shell)
+{
+        sd_bus *bus = shell->session->bus;
+        int r = 0;
+
+        while (bus && (r = sd_bus_process(bus, NULL)) > 0)
+                ;
+        if (r < 0) {
+                session_disconnect(shell->session);
+                if (shell->transaction && !shell->closed)
+                        shell->closed = strdup("the connection was lost");
+        }
+        if (shell->closed) {
+                if (shell->staged > 0)
+                        output_error(
+                                "the transaction has ended (%s), and %zu staged edits with it: "
+                                "make them again",
+                                shell->closed, shell->staged);
+                forget(shell);
+        }
+}
+
+/* ---------------------------------------------------------------- commands */
+
+static int on_path(Shell *shell, const char *word,
+                   int (*read)(Session *, const char *, const char *, const char *))
+{
+        _cleanup_free_ char *path = path_expand(word);
+
+        return path ? read(shell->session, shell->transaction, INTERFACE, path) : -ENOMEM;
+}
+
+static int command_get(Shell *shell, int argc, char **argv)
+{
+        return on_path(shell, argv[1], read_value);
+}
+
+static int command_ls(Shell *shell, int argc, char **argv)
+{
+        return on_path(shell, argv[1], read_matches);
+}
+
+static int command_print(Shell *shell, int argc, char **argv)
+{
+        return on_path(shell, argv[1], read_subtree);
+}
+
+static int command_diff(Shell *shell, int argc, char **argv)
+{
+        _cleanup_json_ json_t *diffs = NULL;
+        int r;
+
+        r = transaction_diff(shell->session, shell->transaction, &diffs);
+        return r != 0 ? r : change_show_diffs(shell->session, diffs);
+}
+
+static int command_rebase(Shell *shell, int argc, char **argv)
+{
+        int r;
+
+        r = session_call_at(shell->session, NULL, shell->transaction, INTERFACE, "Rebase", NULL);
+        if (r == 0)
+                output_note(shell->session->output,
+                            "all edits are staged on the files as they are now; see 'diff'");
+        return r;
+}
+
+static int command_rollback(Shell *shell, int argc, char **argv)
+{
+        int r;
+
+        r = transaction_rollback(shell->session, shell->transaction);
+        forget(shell);
+        return r;
+}
+
+/* The options of this commit, by the rules of the command line; the rest as the shell was started.
+ */
+static int commit_with(Shell *shell, Options *options)
+{
+        Session *session = shell->session;
+        const Options *before = session->options;
+        _cleanup_json_ json_t *diffs = NULL;
+        int r;
+
+        options->host = before->host;
+        options->key_file = before->key_file;
+        options->no_ask_password = before->no_ask_password;
+        r = transaction_diff(session, shell->transaction, &diffs);
+        if (r != 0)
+                return r;
+        session->options = options;
+        r = transaction_commit(session, shell->transaction, diffs);
+        session->options = before;
+        if (r == 0 || r == EXIT_TAKEN_BACK)
+                forget(shell);
+        return r;
+}
+
+static int command_commit(Shell *shell, int argc, char **argv)
+{
+        Options options;
+        int first, r;
+
+        r = options_parse(&options, argc, argv, &first);
+        if (r == 0 &&
+            (first < argc || options_first_besides(&options, TAKES_COMMIT | TAKES_UNITS))) {
+                output_error(
+                        "'commit' is written as: commit [--message=TEXT] [--confirm=SECONDS] ...");
+                r = EXIT_USAGE;
+        }
+        if (r == 0)
+                r = commit_with(shell, &options);
+        options_done(&options);
+        return r;
+}
+
+static int command_quit(Shell *shell, int argc, char **argv)
+{
+        if (shell->staged > 0 && shell->interactive) {
+                output_error(
+                        "%zu edits are not written: 'commit' writes them, 'rollback' drops them",
+                        shell->staged);
+                return EXIT_FAILED;
+        }
+        shell->leaving = true;
+        return 0;
+}
+
+static int command_help(Shell *shell, int argc, char **argv);
+
+static const Command commands[] = {
+        { "get", "PATH", "Print the value of one node", 1, 1, command_get },
+        { "ls", "EXPRESSION", "List the paths that match", 1, 1, command_ls },
+        { "print", "EXPRESSION", "Print what matches with all below it", 1, 1, command_print },
+        { "diff", "", "Show what a commit would change", 0, 0, command_diff },
+        { "commit", "[--message=TEXT] [--confirm=SECONDS] ...", "Write all edits", 0, 99,
+          command_commit },
+        { "rollback", "", "Drop all edits", 0, 0, command_rollback },
+        { "rebase", "", "Stage the edits anew on the files as they are now", 0, 0, command_rebase },
+        { "help", "", "Show this", 0, 0, command_help },
+        { "quit", "", "End", 0, 0, command_quit },
+};
+
+static int command_help(Shell *shell, int argc, char **argv)
+{
+        const EditVerb *edit;
+
+        for (size_t i = 0; (edit = edit_verb_at(i)); i++)
+                printf("  %-9s %-26s %s\n", edit->name, edit->synopsis, edit->summary);
+        for (size_t i = 0; i < ELEMENTSOF(commands); i++)
+                printf("  %-9s %-26s %s\n", commands[i].name, commands[i].synopsis,
+                       commands[i].summary);
+        return 0;
+}
+
+static int run_edit(Shell *shell, char **words)
+{
+        _cleanup_free_ char *problem = NULL;
+        _cleanup_script_ Script script = { 0 };
+        int r;
+
+        r = script_add(&script, words[0], words + 1, 1, &problem);
+        if (r > 0) {
+                output_error("%s", problem);
+                return EXIT_USAGE;
+        }
+        if (r < 0)
+                return r;
+        r = transaction_edit(shell->session, shell->transaction, &script, NULL);
+        if (r == 0)
+                shell->staged++;
+        return r;
+}
+
+static int run_command(Shell *shell, char **words)
+{
+        int argc = (int)strv_length(words), r;
+
+        if (edit_verb_find(words[0])) {
+                r = ensure_transaction(shell);
+                return r != 0 ? r : run_edit(shell, words);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(commands); i++) {
+                const Command *command = &commands[i];
+
+                if (strcmp(command->name, words[0]) != 0)
+                        continue;
+                if (argc - 1 < command->min || argc - 1 > command->max) {
+                        output_error("'%s' is written as: %s %s", words[0], words[0],
+                                     command->synopsis);
+                        return EXIT_USAGE;
+                }
+                if (command->run != command_help && command->run != command_quit) {
+                        r = ensure_transaction(shell);
+                        if (r != 0)
+                                return r;
+                }
+                return command->run(shell, argc, words);
+        }
+        output_error("there is no command '%s': 'help' lists them", words[0]);
+        return EXIT_USAGE;
+}
+
+static int run_line(Shell *shell, const char *line)
+{
+        _cleanup_free_ char *problem = NULL;
+        _cleanup_strv_ char **words = NULL;
+        int r;
+
+        hear(shell);
+        r = script_split(line, &words, &problem);
+        if (r > 0)
+                return output_error("%s", problem);
+        if (r < 0 || !words)
+                return r;
+        r = run_command(shell, words);
+        if (r < 0)
+                r = output_error("it did not work: %s", strerror(-r));
+        hear(shell);
+        output_finish(shell->session->output); /* the pager of this command */
+        return r;
+}
+
+/* ---------------------------------------------------------------- completion */
+
+/* The line editor has no argument for it. */
+static Shell *completing;
+
+static char *next_candidate(const char *word, int state)
+{
+        static char **list, **next;
+
+        if (state == 0) {
+                list = strv_free(list);
+                next = NULL;
+                completing->session->silent = true;
+                if (ensure_transaction(completing) == 0)
+                        complete_paths(completing->session, completing->transaction, INTERFACE,
+                                       word, &list);
+                completing->session->silent = false;
+                next = list;
+                rl_completion_append_character = '\0';
+        }
+        return next && *next ? strdup(*next++) : NULL;
+}
+
+static char *next_command(const char *word, int state)
+{
+        const size_t n_edits = 16;
+        static size_t i;
+        const char *name;
+
+        if (state == 0)
+                i = 0;
+        rl_completion_append_character = ' ';
+        for (;; i++) {
+                const EditVerb *edit = i < n_edits ? edit_verb_at(i) : NULL;
+
+                name = edit ? edit->name
+                       : i >= n_edits && i - n_edits < ELEMENTSOF(commands)
+                               ? commands[i - n_edits].name
+                               : NULL;
+                if (!name && i >= n_edits)
+                        return NULL;
+                if (name && strncmp(name, word, strlen(word)) == 0) {
+                        i++;
+                        return strdup(name);
+                }
+        }
+}
+
+static char **complete_word(const char *word, int start, _unused_ int end)
+{
+        rl_attempted_completion_over = 1; /* names of local files are none of ours */
+        return rl_completion_matches(word, start == 0 ? next_command : next_candidate);
+}
+
+/* ---------------------------------------------------------------- lines */
+
+static int run_interactive(Shell *shell)
+{
+        static char breaks[] = " \t", name[] = "exmachinactl";
+        int r = 0;
+
+        completing = shell;
+        rl_readline_name = name;
+        rl_completer_word_break_characters = breaks;
+        rl_attempted_completion_function = complete_word;
+        using_history();
+        output_note(shell->session->output, "'help' lists the commands; nothing is written before "
+                                            "'commit'");
+        while (!shell->leaving) {
+                _cleanup_free_ char *line =
+                        readline(shell->staged > 0 ? "exmachina*> " : "exmachina> ");
+
+                if (!line) {
+                        putchar('\n');
+                        break;
+                }
+                if (line[strspn(line, " \t")] != '\0')
+                        add_history(line);
+                r = run_line(shell, line);
+        }
+        return r;
+}
+
+static int run_lines(Shell *shell)
+{
+        _cleanup_free_ char *line = NULL;
+        size_t size = 0;
+        ssize_t n;
+        int r;
+
+        while (!shell->leaving && (n = getline(&line, &size, stdin)) > 0) {
+                if (line[n - 1] == '\n')
+                        line[n - 1] = '\0';
+                r = run_line(shell, line);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
+
+int verb_shell(Session *session, int argc, char **argv)
+{
+        Shell shell = { .session = session,
+                        .interactive = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) };
+        int r;
+
+        r = shell.interactive ? run_interactive(&shell) : run_lines(&shell);
+        if (shell.staged > 0)
+                output_note(session->output, "%zu edits were not committed and are dropped",
+                            shell.staged);
+        forget(&shell);
+        return r;
+}

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""exmachinactl as a user would run it: into pipes, or on a terminal (a window of tmux)."""
+import json
+import os
+import pwd
+import select
+import shlex
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
+
+
+def environment(user, **more):
+    return {"PATH": PATH, "HOME": pwd.getpwnam(user).pw_dir, "USER": user, "LANG": "C.UTF-8", "TZ": "UTC",
+            **more}
+
+
+class Done:
+    def __init__(self, done):
+        self.status, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    def __repr__(self):
+        return f"status {self.status}, {self.out!r}, {self.err!r}"
+
+
+def ctl(*words, user="root", status=0, stdin="", **more):
+    """Runs exmachinactl, which has to end with this status."""
+    entry = pwd.getpwnam(user)
+    done = Done(subprocess.run(["exmachinactl", *words], capture_output=True, text=True, input=stdin,
+                               timeout=60, cwd="/", user=entry.pw_uid, group=entry.pw_gid,
+                               extra_groups=os.getgrouplist(user, entry.pw_gid),
+                               env=environment(user, **more)))
+    assert status is None or done.status == status, f"{words}: expected status {status}, got {done}"
+    return done
+
+
+class Cut:
+    """A way to the bus that breaks once: when the client has sent `word`. With `forward` the call still
+    reaches the service, and the way breaks when it has been answered."""
+
+    def __init__(self, word, forward):
+        self._word, self._forward = word.encode(), forward
+        self._folder = tempfile.mkdtemp(prefix="exm-bus-")
+        self.address = f"unix:path={self._folder}/socket"
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(f"{self._folder}/socket")
+        self._listener.listen()
+        self._broken = False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(30)
+        self._listener.close()
+        subprocess.run(["rm", "-r", self._folder], check=False)
+
+    def _run(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            bus = socket.socket(socket.AF_UNIX)
+            bus.connect("/run/dbus/system_bus_socket")
+            self._serve(client, bus)
+            client.close()
+            bus.close()
+
+    def _serve(self, client, bus):
+        """One connection, until one side ends it."""
+        silent = False
+        while True:
+            ready, _, _ = select.select([client, bus], [], [])
+            for side in ready:
+                data = side.recv(1 << 20)
+                if not data or (side is bus and silent):
+                    return
+                if side is client and not self._broken and self._word in data:
+                    self._broken = silent = True
+                    if not self._forward:
+                        return
+                (bus if side is client else client).sendall(data)
+
+
+class Terminal:
+    """A window of tmux with a shell of this user in it, whose prompt is "$ "."""
+
+    def __init__(self, t, user="alice", shell="bash --norc --noprofile", **more):
+        self._folder = tempfile.mkdtemp(prefix="exm-tmux-")
+        os.chown(self._folder, pwd.getpwnam(user).pw_uid, -1)
+        self._socket = f"{self._folder}/socket"
+        variables = environment(user, PS1="$ ", TERM="screen", **more)
+        command = f"cd; exec {shell}"
+        words = ["env", "-i", *(f"{key}={value}" for key, value in variables.items()), "sh", "-c", command]
+        t.undo(self.close)
+        self._tmux("-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "40",
+                   f"runuser -u {user} -- {shlex.join(words)}")
+        self.wait("$ ")
+
+    def _tmux(self, *words):
+        return subprocess.run(["tmux", "-S", self._socket, *words], capture_output=True, text=True,
+                              check=True, timeout=30).stdout
+
+    def close(self):
+        subprocess.run(["tmux", "-S", self._socket, "kill-server"], capture_output=True, check=False)
+        subprocess.run(["rm", "-rf", self._folder], check=False)
+
+    def keys(self, *keys):
+        """Names of keys, as tmux knows them (Enter, Tab, C-c), or text."""
+        self._tmux("send-keys", *keys)
+
+    def type(self, line):
+        self._tmux("send-keys", "-l", line)
+        self.keys("Enter")
+
+    def screen(self):
+        return self._tmux("capture-pane", "-p", "-J").rstrip("\n")
+
+    def wait(self, *texts, timeout=30):
+        """Until all of these are on the screen. Returns: the screen."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            screen = self.screen()
+            if all(text in screen for text in texts):
+                return screen
+            time.sleep(0.02)
+        raise AssertionError(f"{texts} are not on the screen: {screen!r}")
+
+    def clear(self):
+        self.keys("C-l")
+        self._tmux("clear-history")

@@ -1,0 +1,452 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""exmachinactl in pipes: what it prints, what it changes, how it ends. (Terminals: test_terminal.py.)"""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import daemon
+from bus import NAME, OBJECT
+from case import equal, has, has_not
+from changes import begin_anew, finish_all, record, state
+from ctl import Cut, ctl
+from samples import HOSTS, PROBE, PROBE_UNIT
+
+HOSTS_TREE = """/etc/hosts
+/etc/hosts/#comment[1] = "The addresses of this machine"
+/etc/hosts/1
+/etc/hosts/1/ipaddr = "127.0.0.1"
+/etc/hosts/1/canonical = "localhost"
+/etc/hosts/#comment[2] = "others"
+/etc/hosts/2
+/etc/hosts/2/ipaddr = "192.0.2.7"
+/etc/hosts/2/canonical = "files.example"
+/etc/hosts/2/alias = "files"
+/etc/hosts/2/#comment = "the file server"
+"""
+DIFF = """--- /etc/hosts
++++ /etc/hosts
+@@ -1,5 +1,5 @@
+ # The addresses of this machine
+-127.0.0.1  localhost
++192.0.2.50  localhost
+ 
+ # others
+ 192.0.2.7       files.example files   # the file server
+"""
+SET = ("set", "/etc/hosts/1/ipaddr", "192.0.2.50")
+CHANGED = HOSTS.replace("127.0.0.1", "192.0.2.50")
+
+
+def setup(t):
+    t.file("/etc/hosts", HOSTS)
+    t.undo(lambda: finish_all(t))
+
+
+def text(path="/etc/hosts"):
+    return Path(path).read_text()
+
+
+# ---------------------------------------------------------------- reading
+
+def test_reads_as_text(t):
+    setup(t)
+    equal(ctl("get", "/etc/hosts/1/ipaddr", user="alice").out, "127.0.0.1\n")
+    equal(ctl("get", "/files/etc/hosts/1/ipaddr", user="alice").out, "127.0.0.1\n")
+    equal(ctl("ls", "/etc/hosts/*[ipaddr='192.0.2.7']", user="alice").out, "/etc/hosts/2\n")
+    equal(ctl("print", "/etc/hosts", user="alice").out, HOSTS_TREE)
+    equal(ctl("/etc/hosts", user="alice").out, HOSTS_TREE)
+    equal(ctl("print", "/etc/hosts/1/ipaddr | /etc/hosts/2/alias", user="alice").out,
+          '/etc/hosts/1/ipaddr = "127.0.0.1"\n/etc/hosts/2/alias = "files"\n')
+    equal(ctl("cat", "/etc/hosts", user="alice").out, HOSTS)
+    equal(ctl("files", "/etc/hosts", user="alice").out, "/etc/hosts\tHosts.lns\n")
+    t.file("/etc/sysctl.d/exm-bad.conf", "no value\n")
+    has(ctl("errors", "/etc/sysctl.d/exm-bad.conf", user="alice").out, "/etc/sysctl.d/exm-bad.conf:1:",
+        "Sysctl")
+
+
+def test_reads_as_json(t):
+    setup(t)
+    equal(ctl("get", "-j", "/etc/hosts/1/ipaddr").out,
+          '{"path":"/files/etc/hosts/1/ipaddr","value":"127.0.0.1"}\n')
+    equal(ctl("get", "--json=pretty", "/etc/hosts/1").out,
+          '{\n  "path": "/files/etc/hosts/1",\n  "value": null\n}\n')
+    equal(ctl("--json=short", "ls", "/etc/hosts/2/*").json,
+          [f"/files/etc/hosts/2/{label}" for label in ("ipaddr", "canonical", "alias", "#comment")])
+    tree = ctl("-j", "print", "/etc/hosts/1").json
+    equal(tree["nodes"], [{"path": "/files/etc/hosts/1", "value": None},
+                          {"path": "/files/etc/hosts/1/ipaddr", "value": "127.0.0.1"},
+                          {"path": "/files/etc/hosts/1/canonical", "value": "localhost"}])
+    equal(tree["versions"], {"/etc/hosts": t.root.Config.ReadFile("/etc/hosts")[1]})
+    equal(ctl("-j", "files", "/etc/hosts").json, [{"file": "/etc/hosts", "lens": "Hosts.lns"}])
+    equal(ctl("-j", "errors", "/etc/hosts").json, [])
+
+
+def test_print_reads_more_than_one_page(t):
+    t.file("/etc/hosts", "".join(f"192.0.{n >> 8}.{n & 255} host{n}\n" for n in range(2000)))
+    lines = ctl("print", "/etc/hosts").out.splitlines()
+    equal(len(lines), 1 + 3 * 2000)
+    equal(lines[-1], '/etc/hosts/2000/canonical = "host1999"')
+
+
+def test_a_pipe_gets_text_as_it_is(t):
+    """Control characters of others are for the reader of a pipe to judge (terminals: test_terminal.py)."""
+    t.file("/etc/hosts", "127.0.0.1 a # \x1b[31mred\n")
+    equal(ctl("get", "/etc/hosts/1/#comment").out, "\x1b[31mred\n")
+
+
+def test_exit_statuses_and_what_they_say(t):
+    setup(t)
+    for words, status, says in (
+            (("get", "/etc/hosts/9/ipaddr"), 3, "no node matches"),
+            (("ls", "/etc/hosts/9"), 3, "nothing matches"),
+            (("show", "99999999"), 3, "99999999"),
+            (("status", "exm-none.service"), 3, "exm-none.service"),
+            (("get", "/etc/shadow/root/password"), 4, "whoami"),
+            (("--no-ask-password", *SET), 4, "--no-ask-password"),
+            (("get", "hosts"), 1, "slash"),
+            (("frobnicate",), 2, "'frobnicate'"),
+            (("get",), 2, "get PATH"),
+            (("mv", "/etc/hosts/1"), 2, "mv SOURCE DESTINATION"),
+            (("--merge", "get", "/etc/hosts/1"), 2, "--merge does not go with 'get'"),
+            (("set", "/etc/hosts/1/ipaddr", "-5"), 2, "--"),
+            (("--confirm=0", *SET), 2, "from 1 to 3600"),
+            (("--json=yaml", "get", "/etc/hosts/1"), 2, "short, pretty or off"),
+            ((), 2, "--help")):
+        done = ctl(*words, user="bob", status=status)
+        has(done.err, says)
+        if status != 4:
+            equal(done.out, "", str(words))
+    equal(text(), HOSTS)
+    Path("/run/exm-full").symlink_to("/dev/full")
+    t.undo(Path("/run/exm-full").unlink)
+    with open("/run/exm-full", "w", encoding="utf-8") as full:
+        done = subprocess.run(["exmachinactl", "get", "/etc/hosts/1/ipaddr"], stdout=full, check=False,
+                              stderr=subprocess.PIPE, text=True)
+    equal(done.returncode, 1)
+    has(done.stderr, "No space left")
+
+
+def test_help_names_every_verb(t):
+    out = ctl("--help").out
+    for verb in ctl("complete", "verbs", "").out.split():
+        has(out, f"\n  {verb} ")
+        has(ctl(verb, "--help").out, f" {verb} ", "--json")
+    version = daemon.run("busctl", "get-property", NAME, OBJECT, NAME + ".Config", "Version").split('"')[1]
+    equal(ctl("--version").out, f"exmachinactl {version}\n")
+
+
+# ---------------------------------------------------------------- editing
+
+def test_set_shows_the_diff_and_writes_it(t):
+    setup(t)
+    t.rules.allow("alice")
+    done = ctl("--dry-run", *SET, user="alice")
+    equal((done.out, text()), (DIFF, HOSTS))
+    equal(ctl("diff", *SET, user="alice").out, DIFF)
+    done = ctl(*SET, "-m", "it has moved", user="alice")
+    equal((done.out, text()), (DIFF, CHANGED))
+    entry = t.root.History.ListChanges(limit=1)[0]
+    equal((entry["user"], entry["message"]), ("alice", "it has moved"))
+    has(done.err, f"exmachinactl revert {entry['id']}")
+    equal(ctl(*SET, user="alice").out, "")
+    equal(t.root.History.ListChanges(limit=1)[0]["id"], entry["id"])
+    done = ctl("-j", "set", "/etc/hosts/1/ipaddr", "127.0.0.1", user="alice")
+    equal((done.json["state"], done.json["change"] > entry["id"], text()), ("applied", True, HOSTS))
+    equal(done.json["diffs"][0]["file"], "/etc/hosts")
+    equal(ctl("-q", *SET, user="alice").out, "")
+
+
+def test_each_edit_verb(t):
+    setup(t)
+    for words, wanted in (
+            (("rm", "/etc/hosts/2"), HOSTS[:HOSTS.index("192")]),
+            (("ins", "3", "after", "/etc/hosts/1"), None),
+            (("clear", "/etc/hosts/1/ipaddr"), None),
+            (("mv", "/etc/hosts/2/alias", "/etc/hosts/1/alias"),
+             HOSTS.replace("localhost", "localhost files").replace("example files", "example")),
+            (("setm", "/etc/hosts/*[ipaddr]", "canonical", "x"),
+             HOSTS.replace("localhost", "x").replace("files.example", "x")),
+            (("text", "/etc/hosts", "-"), "192.0.2.9 other\n"),
+            (("rename", "/etc/hosts/1/canonical", "alias"), None)):
+        done = ctl(*words, stdin="192.0.2.9 other\n", status=None)
+        equal((done.status, text()), (0, wanted) if wanted else (1, HOSTS), str(words))
+        Path("/etc/hosts").write_text(HOSTS)
+    ctl("mode", "/etc/hosts", "0600")
+    equal(os.stat("/etc/hosts").st_mode & 0o777, 0o600)
+
+
+def test_script_makes_what_augtool_makes(t):
+    """Quotes, escapes, brackets, comments: the same script, the same file."""
+    setup(t)
+    script = r"""# comment
+set /files/etc/hosts/*[ipaddr = '127.0.0.1']/canonical "my host"
+   set /files/etc/hosts/2/#comment "a \"quoted\" [word] \\ it's"
+
+defvar other /files/etc/hosts/*[alias="files"]
+set $other/alias[1] 'sto'rage
+set "/files/etc/hosts/1/alias[last() + 1]" loc\ al
+ins alias before /files/etc/hosts/2/alias[1]
+set /files/etc/hosts/2/alias[1] first
+rm /files/etc/hosts/#comment[. =~ regexp('oth.*')]
+set /files/etc/hosts/01/ipaddr 192.0.2.77
+set /files/etc/hosts/01/canonical new
+"""
+    script = script.replace('"my host"', "my-host").replace("loc\\ al", "local")
+    with tempfile.TemporaryDirectory() as root:
+        Path(root, "etc").mkdir()
+        Path(root, "etc/hosts").write_text(HOSTS)
+        subprocess.run(["augtool", "--noautoload", "--root", root, "--transform", "Hosts.lns incl /etc/hosts"],
+                       input="load\n" + script + "save\n", text=True, check=True, capture_output=True)
+        wanted = Path(root, "etc/hosts").read_text()
+    assert wanted != HOSTS
+    ctl("edit", "-", stdin=script)
+    equal(text(), wanted)
+    Path("/etc/hosts").write_text(HOSTS)
+    ctl("edit", "-", stdin=script.replace("/files/etc", "/etc") + "save\n")
+    equal(text(), wanted)
+
+
+def test_script_is_all_or_nothing(t):
+    setup(t)
+    script = t.file("/run/exm-script", "set /etc/hosts/1/ipaddr 192.0.2.50\n# a comment\nmv /etc/hosts/7 /etc/x\n")
+    done = ctl("edit", str(script), status=None)
+    assert done.status != 0
+    has(done.err, "/run/exm-script:3: ")
+    equal((done.out, text()), ("", HOSTS))
+    script.write_text("set /etc/hosts/1/ipaddr 192.0.2.50\nprint /etc/hosts\n")
+    has(ctl("edit", str(script), status=2).err, "/run/exm-script:2: 'print' is not an edit")
+    script.write_bytes(b"set /etc/hosts/1/ipaddr \xff\n")
+    has(ctl("edit", str(script), status=1).err, "UTF-8")
+    equal(text(), HOSTS)
+    script.write_text("set /etc/hosts/1/ipaddr 192.0.2.50\n")
+    equal(ctl("diff", "edit", str(script)).out, DIFF)
+    equal(text(), HOSTS)
+    equal(ctl("edit", str(script)).out, DIFF)
+    equal(text(), CHANGED)
+
+
+def test_expect_and_lens(t):
+    setup(t)
+    version = ctl("-j", "print", "/etc/hosts").json["versions"]["/etc/hosts"]
+    Path("/etc/hosts").write_text(HOSTS + "# more\n")
+    has(ctl(*SET, "--expect", f"/etc/hosts={version}", status=5).err, "/etc/hosts")
+    equal(text(), HOSTS + "# more\n")
+    Path("/etc/hosts").write_text(HOSTS)
+    ctl(*SET, "--expect", f"/etc/hosts={version}")
+    equal(text(), CHANGED)
+    t.file("/etc/exm-odd", "A=1\n")
+    ctl("set", "/etc/exm-odd/A", "2", "--lens", "/etc/exm-odd=Shellvars.lns")
+    equal(text("/etc/exm-odd"), "A=2\n")
+
+
+def test_shell_reads_commands(t):
+    setup(t)
+    script = "get /etc/hosts/1/ipaddr\nset /etc/hosts/1/ipaddr 192.0.2.50\nget /etc/hosts/1/ipaddr\ndiff\n"
+    done = ctl("shell", stdin=script)
+    equal(done.out, "127.0.0.1\n192.0.2.50\n" + DIFF)
+    has(done.err, "1 edits were not committed")
+    equal(text(), HOSTS)
+    ctl("shell", stdin=script + "rollback\ncommit\n")
+    equal(text(), HOSTS)
+    ctl("shell", stdin=script + "commit --message 'from the shell'\n")
+    equal(text(), CHANGED)
+    equal(t.root.History.ListChanges(limit=1)[0]["message"], "from the shell")
+    done = ctl("shell", stdin="get /etc/hosts/77\nset /etc/hosts/1/ipaddr 192.0.2.51\ncommit\n", status=3)
+    equal(text(), CHANGED)
+
+
+# ---------------------------------------------------------------- history
+
+def test_history_shows_and_undoes(t):
+    setup(t)
+    begin_anew(t)
+    t.rules.allow("alice", "write-config")
+    ctl(*SET, "-m", "tab\tand \\", user="alice")
+    row = ctl("history", user="alice").out
+    equal(row.split("\t")[0::1][2:], ["alice", "applied", "/etc/hosts", "tab\\tand \\\\\n"])
+    number = row.split("\t")[0]
+    equal(ctl("history", user="bob").out, "")
+    equal(ctl("history", "--since=1h", "--file=/etc/hosts", "-n1", user="alice").out, row)
+    equal(ctl("history", "--before=1h", user="alice").out, "")
+    equal(ctl("history", "--state=pending", user="alice").out, "")
+    ctl("history", "--all", user="alice", status=4)
+    equal(ctl("history", "-j").json, t.root.History.ListChanges())
+    shown = ctl("show", number, user="alice").out
+    equal(shown.partition("\n\n")[2], DIFF)
+    has(shown, f"change {number} is applied\n", "message: tab\tand \\\n", "user: alice\n")
+    equal(ctl("-j", "show", number).json["diffs"], [["/etc/hosts", DIFF]])
+    ctl("show", number, user="bob", status=None)
+    back = ctl("revert", number, "--dry-run", user="alice").out
+    has(back, "-192.0.2.50  localhost\n+127.0.0.1  localhost\n")
+    equal(text(), CHANGED)
+    equal(ctl("revert", number, user="alice").out, back)
+    equal(text(), HOSTS)
+    ctl("revert", number, user="alice", status=5)
+
+
+def test_confirm_and_extend(t):
+    setup(t)
+    done = ctl(*SET, "--confirm", "300")
+    number = t.root.History.ListChanges(limit=1)[0]["id"]
+    has(done.err, f"exmachinactl confirm {number}")
+    equal(state(t.root, number), "pending")
+    ctl("extend", str(number), "900")
+    assert record(t.root, number)["remaining"] > 300
+    has(ctl("set", "/etc/hosts/2/alias", "x", status=5).err, str(number))
+    ctl("confirm")
+    equal((state(t.root, number), text()), ("applied", CHANGED))
+    has(ctl("confirm", str(number), status=1).err, str(number))
+    has(ctl("confirm", status=3).err, "no change of yours")
+    equal(ctl("-j", "set", "/etc/hosts/1/ipaddr", "127.0.0.1", "--confirm=300").json["state"], "pending")
+    number = t.root.History.ListChanges(limit=1)[0]["id"]
+    has(ctl("revert", str(number)).err, "taken back")
+    equal((state(t.root, number), text()), ("reverted", CHANGED))
+
+
+def test_a_lost_reply_is_found_out(t):
+    """The connection is cut before the commit reaches the service, and before its reply comes back."""
+    setup(t)
+    begin_anew(t)
+    with Cut("Commit", forward=False) as cut:
+        done = ctl(*SET, status=6, DBUS_SYSTEM_BUS_ADDRESS=cut.address)
+    has(done.err, "nothing was written")
+    equal((text(), t.root.History.ListChanges()), (HOSTS, []))
+    with Cut("Commit", forward=True) as cut:
+        done = ctl(*SET, "--confirm=300", DBUS_SYSTEM_BUS_ADDRESS=cut.address)
+    has(done.err, "asking what became of the change", "exmachinactl confirm 1")
+    equal((text(), done.out), (CHANGED, DIFF))
+    equal([entry["state"] for entry in t.root.History.ListChanges()], ["pending"])
+    with Cut("Revert\0", forward=True) as cut:
+        done = ctl("revert", "1", DBUS_SYSTEM_BUS_ADDRESS=cut.address, status=None)
+    equal((text(), state(t.root, 1)), (HOSTS, "reverted"))
+
+
+def test_monitor_prints_what_happens(t):
+    setup(t)
+    client = subprocess.Popen(["exmachinactl", "-j", "monitor"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+    t.undo(client.wait)
+    t.undo(client.kill)
+    has(client.stderr.readline(), "waiting")
+    ctl(*SET, "--confirm=300")
+    number = t.root.History.ListChanges(limit=1)[0]["id"]
+    ctl("confirm", str(number))
+    seen = {}
+    for _ in range(3):
+        event = json.loads(client.stdout.readline())
+        equal(event["change"], number)
+        seen[event["event"]] = event
+    equal(seen["committed"]["files"], ["/etc/hosts"])
+    equal(seen["pending"]["remaining"], 300)
+    has(seen, "confirmed")
+
+
+# ---------------------------------------------------------------- units
+
+def test_units(t):
+    t.unit(PROBE, PROBE_UNIT)
+    # systemd removes it with its last link.
+    t.undo(lambda: Path("/etc/systemd/system/multi-user.target.wants").mkdir(exist_ok=True))
+    name = PROBE.removesuffix(".service")
+    row = "exm-probe.service\t{}\tdisabled\t{}\n"
+    ctl("start", name, user="bob", status=4)
+    equal(ctl("units", "exm-probe*", user="bob").out.split("\t")[0], PROBE)
+    has(ctl("start", name).err, f"{PROBE}: done, now active")
+    equal(ctl("units", "exm-probe*").out, row.format("loaded\tactive\trunning", "A unit of the tests"))
+    shown = ctl("status", name, user="bob").out
+    has(shown, f"{PROBE} - A unit of the tests\n", "Active: active (running) since 20", "Main PID: ")
+    for verb in ("reload", "reload-or-restart", "restart"):
+        equal(ctl("-j", verb, name).json, [{"unit": PROBE, "result": "done", "active_state": "active"}])
+    has(ctl("stop", name, "exm-none", PROBE, status=3).err, "exm-none.service", "now inactive")
+    equal(ctl("-j", "status", PROBE, status=3).json[0]["active_state"], "inactive")
+    has(ctl("enable", "--now", name).err, "multi-user.target.wants/exm-probe.service, a link to")
+    equal(ctl("status", name, "-j").json[0]["unit_file_state"], "enabled")
+    equal(ctl("-j", "disable", name, "--now").json[0]["changes"][0][0], "unlink")
+    ctl("status", name, status=3)
+
+
+# ---------------------------------------------------------------- completion, keys, other machines
+
+def test_candidates_come_from_the_service(t):
+    setup(t)
+
+    def candidates(kind, word, user="bob"):
+        return ctl("complete", kind, word, user=user).out.splitlines()
+
+    equal(candidates("paths", "/etc/hosts"), ["/etc/hosts", "/etc/hosts.allow", "/etc/hosts.deny"])
+    equal(candidates("paths", "/etc/hosts/"),
+          ["/etc/hosts/1/", "/etc/hosts/2/", "/etc/hosts/#comment[1]", "/etc/hosts/#comment[2]"])
+    equal(candidates("paths", "/etc/hosts/2/a"), ["/etc/hosts/2/alias"])
+    equal(candidates("paths", "/files/etc/hosts/*[ipaddr='192.0.2.7']/c"),
+          ["/files/etc/hosts/*[ipaddr='192.0.2.7']/canonical"])
+    equal(candidates("files", "/etc/ssh/sshd_c"), ["/etc/ssh/sshd_config"])
+    has(candidates("files", "/etc/s"), "/etc/ssh/")
+    equal(candidates("units", "dbus.ser"), ["dbus.service"])
+    equal(candidates("paths", "/etc/shadow/"), [])
+    ctl(*SET)
+    number = str(t.root.History.ListChanges(limit=1)[0]["id"])
+    has(candidates("changes", "", "root"), number)
+    equal(candidates("pending", "", "root"), [])
+    has(candidates("options", "set"), "--message=", "--dry-run", "-q")
+    has_not(candidates("options", "get"), "--message=")
+
+
+def test_key_file_is_private(t):
+    setup(t)
+    key = t.file("/run/exm-key", "exm1_name_secret\n", mode=0o644)
+    has(ctl("--key-file", str(key), "get", "/etc/hosts/1/ipaddr", status=1).err, "can be read by others")
+    key.chmod(0o600)
+    has(ctl("--key-file", str(key), "get", "/etc/hosts/1/ipaddr", user="bob", status=1).err,
+        "Permission denied")
+    shutil.chown(key, "alice")
+    has(ctl("get", "/etc/hosts/1/ipaddr", user="alice", status=None, EXMACHINA_KEY_FILE="/run/exm-none").err,
+        "/run/exm-none")
+    key.write_text("something else\n")
+    done = ctl("--key-file", str(key), "get", "/etc/hosts/1/ipaddr", user="alice", status=1)
+    has(done.err, "exm1_")
+    has_not(done.err, "something")
+
+
+def test_another_machine_over_ssh(t):
+    """bob here is alice there."""
+    setup(t)
+    folder = Path(tempfile.mkdtemp(prefix="exm-ssh-"))
+    t.undo(lambda: shutil.rmtree(folder))
+    folder.chmod(0o755)
+    for name in ("host", "user"):
+        daemon.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name))
+    shutil.copy(folder / "user.pub", folder / "authorized")
+    (folder / "sshd").write_text(f"""Port 2222
+ListenAddress 127.0.0.1
+HostKey {folder}/host
+AuthorizedKeysFile {folder}/authorized
+StrictModes no
+UsePAM no
+PidFile none
+""")
+    home = Path("/home/bob/.ssh")
+    home.mkdir(mode=0o700)
+    t.undo(lambda: shutil.rmtree(home))
+    shutil.move(folder / "user", home / "id_ed25519")
+    (home / "config").write_text("StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n")
+    for path in (home, *home.iterdir()):
+        shutil.chown(path, "bob", "bob")
+    Path("/run/sshd").mkdir(exist_ok=True)
+    # Without PAM a locked account cannot come in.
+    shadow = t.keep("/etc/shadow")
+    shadow.write_text(shadow.read_text().replace("alice:!:", "alice:*:"))
+    server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd")],
+                              stderr=subprocess.PIPE, text=True)
+    t.undo(server.wait)
+    t.undo(server.kill)
+    has(server.stderr.readline(), "listening")
+    t.rules.allow("alice")
+    ctl("--no-ask-password", *SET, user="bob", status=4)
+    equal(ctl("-H", "alice@localhost:2222", *SET, user="bob").out, DIFF)
+    equal(text(), CHANGED)
+    equal(t.root.History.ListChanges(limit=1)[0]["user"], "alice")
+    has(ctl("-H", "alice@localhost:2223", "get", "/etc/hosts/1/ipaddr", user="bob", status=6).err,
+        "alice@localhost:2223")

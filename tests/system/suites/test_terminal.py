@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""exmachinactl on a terminal: the countdown, passwords, tables and colours, completion, the shell."""
+import os
+from pathlib import Path
+
+import daemon
+from case import equal, has, has_not
+from changes import Deadline, finish_all, state
+from ctl import Terminal
+from samples import HOSTS
+
+SET = "exmachinactl -q set /etc/hosts/1/ipaddr 192.0.2.50"
+CHANGED = HOSTS.replace("127.0.0.1", "192.0.2.50")
+
+
+def text():
+    return Path("/etc/hosts").read_text()
+
+
+def setup(t, user="root", **more):
+    t.file("/etc/hosts", HOSTS)
+    t.undo(lambda: finish_all(t))
+    return Terminal(t, user, **more)
+
+
+def last(t):
+    return t.root.History.ListChanges(limit=1)[0]["id"]
+
+
+def commit(terminal, seconds):
+    terminal.type(f"{SET} --confirm {seconds}; echo status $?.")
+    terminal.wait("Keep change", "[y]es")
+
+
+# ---------------------------------------------------------------- confirm or revert
+
+def test_countdown_is_answered(t):
+    terminal = setup(t)
+    commit(terminal, 100)
+    terminal.wait("taken back in 97 s")
+    equal((state(t.root, last(t)), text()), ("pending", CHANGED))
+    terminal.keys("x", "e")
+    terminal.wait("taken back in 100 s")
+    terminal.keys("y")
+    has_not(terminal.wait("status 0."), "Keep change")
+    equal((state(t.root, last(t)), text()), ("applied", CHANGED))
+    terminal.clear()
+    terminal.type("exmachinactl -q set /etc/hosts/1/ipaddr 127.0.0.1 --confirm 100; echo status $?.")
+    terminal.wait("[y]es")
+    terminal.keys("n")
+    terminal.wait("status 8.")
+    equal((state(t.root, last(t)), text()), ("reverted", CHANGED))
+    # The terminal is as before: what is typed is shown.
+    terminal.type("echo a line of text")
+    terminal.wait("$ echo a line of text")
+
+
+def test_interrupt_lets_the_time_run(t):
+    terminal = setup(t)
+    commit(terminal, 300)
+    terminal.keys("C-c")
+    terminal.wait("status 8.")
+    equal((state(t.root, last(t)), text()), ("pending", CHANGED))
+    t.root.History.Confirm(last(t))
+    terminal.clear()
+    terminal.type("exmachinactl set /etc/hosts/1/ipaddr 127.0.0.1 --confirm 300; echo status $?.")
+    terminal.wait("[y]es")
+    t.root.History.Confirm(last(t))
+    terminal.wait("kept by somebody else", "status 0.")
+
+
+def test_nobody_answers(t):
+    terminal = setup(t)
+    terminal.type(f"{SET} --confirm 2; echo status $?.")
+    terminal.wait("was not confirmed and is taken back", "status 8.")
+    equal((state(t.root, last(t)), text()), ("reverted", HOSTS))
+
+
+def test_a_lost_terminal_is_no_yes(t):
+    terminal = setup(t)
+    with Deadline(3) as deadline:
+        commit(terminal, 3)
+    terminal.close()
+    deadline.wait_until(lambda: text() == HOSTS)
+    equal(state(t.root, last(t)), "reverted")
+
+
+# ---------------------------------------------------------------- passwords
+
+def test_password_is_asked_for_on_the_terminal(t):
+    terminal = setup(t, "alice")
+    t.keep("/etc/shadow"), t.keep("/etc/shadow-")
+    daemon.run("chpasswd", input="dave:mechanical\n")
+    terminal.type(f"{SET} --no-ask-password; echo status $?.")
+    terminal.wait("status 4.")
+    terminal.type(f"{SET}; echo status $?.")
+    terminal.wait("Password: ")
+    terminal.type("mechanical")
+    terminal.wait("status 0.")
+    has_not(terminal.screen(), "mechanical")
+    equal((text(), t.root.History.ListChanges(limit=1)[0]["user"]), (CHANGED, "alice"))
+
+
+# ---------------------------------------------------------------- what a terminal shows
+
+def test_tables_colours_and_control_characters(t):
+    terminal = setup(t, "alice", PAGER="cat")
+    terminal.type("exmachinactl files /etc/hosts")
+    has(terminal.wait("FILE       LENS\n/etc/hosts Hosts.lns"), "$ ")
+    terminal.type("exmachinactl --no-legend units dbus.service")
+    has_not(terminal.wait("D-Bus System Message Bus"), "ACTIVE")
+    Path("/etc/hosts").write_text("127.0.0.1 a # \x1b]0;title\x07\x1b[31mred \u202e\n")
+    terminal.type("exmachinactl get /etc/hosts/1/#comment")
+    terminal.wait("\\x1b]0;title\\x07\\x1b[31mred \\u202e")
+    terminal.type("exmachinactl get -j '/etc/hosts/1/#comment' | cat; exmachinactl -j get /etc/hosts/1/#comment")
+    terminal.wait('"value": "\\u001B]0;title\\u0007\\u001B[31mred \\u202e"')
+    Path("/etc/hosts").write_text(HOSTS)
+    diff = "exmachinactl diff set /etc/hosts/1/ipaddr 192.0.2.50"
+    terminal.clear()
+    terminal.type(f"script -qec '{diff}' /dev/null | tr -d '\\r' | cat -v; NO_COLOR=1 script -qec '{diff}' /dev/null"
+                  " | tr -d '\\r' | cat -v")
+    screen = terminal.wait("^[[32m+192.0.2.50  localhost^[[0m", "\n+192.0.2.50  localhost\n")
+    has(screen, "^[[31m-127.0.0.1  localhost^[[0m", "\n-127.0.0.1  localhost\n")
+
+
+def test_pager_comes_where_it_is_wanted(t):
+    terminal = setup(t, "alice", EXMACHINA_PAGER="sed s/^/paged:/")
+    terminal.type("exmachinactl print /etc/hosts/1")
+    terminal.wait('paged:/etc/hosts/1/ipaddr = "127.0.0.1"')
+    terminal.clear()
+    terminal.type("exmachinactl --no-pager print /etc/hosts/1; SUDO_UID=1 exmachinactl print /etc/hosts/2")
+    has_not(terminal.wait('/etc/hosts/2/alias = "files"'), "paged")
+
+
+# ---------------------------------------------------------------- completion
+
+def test_bash_completes(t):
+    terminal = setup(t, "alice")
+    terminal.type(". /usr/share/bash-completion/bash_completion; PS1='> '; clear")
+    terminal.wait("> ")
+    for begun, wanted in (("exmachinactl mon", "exmachinactl monitor "),
+                          ("exmachinactl get /etc/hostn", "exmachinactl get /etc/hostname"),
+                          ("exmachinactl set -m why /etc/hosts/2/al", "exmachinactl set -m why /etc/hosts/2/alias"),
+                          ("exmachinactl diff rm /etc/hosts/2/#c", "exmachinactl diff rm /etc/hosts/2/#comment"),
+                          ("exmachinactl status dbus.serv", "exmachinactl status dbus.service "),
+                          ("exmachinactl set --conf", "exmachinactl set --confirm="),
+                          ("exmachinactl get --json=pr", "exmachinactl get --json=pretty ")):
+        terminal.keys("C-u")
+        terminal.clear()
+        terminal.keys("-l", begun)
+        terminal.keys("Tab")
+        terminal.keys("-l", "END")
+        terminal.wait(f"> {wanted}END")
+
+
+def test_zsh_completes(t):
+    terminal = setup(t, "alice", shell="zsh -f", PROMPT="$ ")
+    terminal.type("autoload -U compinit; compinit -u -D; PROMPT='> '; clear")
+    terminal.wait("> ")
+    for begun, wanted in (("exmachinactl mon", "exmachinactl monitor "),
+                          ("exmachinactl get /etc/hostn", "exmachinactl get /etc/hostname"),
+                          ("exmachinactl set -m why /etc/hosts/2/al", "exmachinactl set -m why /etc/hosts/2/alias"),
+                          ("exmachinactl status dbus.serv", "exmachinactl status dbus.service "),
+                          ("exmachinactl set --conf", "exmachinactl set --confirm="),
+                          ("exmachinactl get --json=pr", "exmachinactl get --json=pretty ")):
+        terminal.keys("C-u")
+        terminal.clear()
+        terminal.keys("-l", begun)
+        terminal.keys("Tab")
+        terminal.keys("-l", "END")
+        terminal.wait(f"> {wanted}END")
+
+
+# ---------------------------------------------------------------- the shell
+
+def test_shell_edits_completes_and_remembers(t):
+    terminal = setup(t, "root")
+    terminal.type("exmachinactl shell; echo status $?.")
+    terminal.wait("exmachina> ")
+    terminal.keys("-l", "pri")
+    terminal.keys("Tab")
+    terminal.keys("-l", "/etc/hosts/2/al")
+    terminal.keys("Tab", "Enter")
+    terminal.wait("exmachina> print /etc/hosts/2/alias", '/etc/hosts/2/alias = "files"')
+    terminal.type("set /etc/hosts/1/ipaddr 192.0.2.50")
+    terminal.wait("exmachina*> ")
+    terminal.type("quit")
+    terminal.wait("1 edits are not written")
+    equal(text(), HOSTS)
+    terminal.keys("Up", "Up", "Enter")  # sets it again
+    terminal.type("commit --message 'in the shell' --confirm 100")
+    terminal.wait("Keep change")
+    terminal.keys("y")
+    terminal.wait("is kept")
+    equal((text(), state(t.root, last(t))), (CHANGED, "applied"))
+    terminal.type("quit")
+    terminal.wait("status 0.")
+    for name in os.listdir("/root"):
+        has_not(name, "editline", "exmachina")

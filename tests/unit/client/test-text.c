@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * test-text.c - short paths, what is shown of others' text, moments and numbers.
+ */
+#include "text.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+static void short_paths_are_made_long(void **state)
+{
+        static const char *const table[][2] = {
+                { "/etc/hosts/1/ipaddr", "/files/etc/hosts/1/ipaddr" },
+                { "/files/etc/hosts", "/files/etc/hosts" },
+                { "/filesystem", "/files/filesystem" },
+                { "/", "/files" },
+                { "/etc/hosts/", "/files/etc/hosts" },
+                { "/etc/hosts  ", "/files/etc/hosts" },
+                { "//alias", "//alias" },
+                { "/augeas//error", "/augeas//error" },
+                { "$x/alias", "$x/alias" },
+                { "/etc/hosts/1 | /etc/hosts/2", "/files/etc/hosts/1 | /files/etc/hosts/2" },
+                { "(/etc/a|/files/etc/b)/c", "(/files/etc/a|/files/etc/b)/c" },
+                { "/etc/hosts/*[ipaddr=/etc/x/y]", "/files/etc/hosts/*[ipaddr=/files/etc/x/y]" },
+                { "/etc/hosts/*[ipaddr = \"/etc/x\"]", "/files/etc/hosts/*[ipaddr = \"/etc/x\"]" },
+                { "/etc/h/*[. =~ regexp('/a|/b')]", "/files/etc/h/*[. =~ regexp('/a|/b')]" },
+                { "/etc/h/*[a and /etc/b]", "/files/etc/h/*[a and /files/etc/b]" },
+                { "/etc/h/*[a/b or count(/etc/c) > 1]",
+                  "/files/etc/h/*[a/b or count(/files/etc/c) > 1]" },
+                { "/etc/it's/a/b", "/files/etc/it's/a/b" },
+                { "/etc/a\\[b/c", "/files/etc/a\\[b/c" },
+                { "/etc/a\\ /", "/files/etc/a\\ " },
+                { "/etc/<a/b", "/files/etc/<a/b" },
+                { "", "" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                char *expanded = path_expand(table[i][0]);
+
+                assert_string_equal(expanded, table[i][1]);
+                free(expanded);
+        }
+}
+
+static void what_was_shortened_is_the_same_path_again(void **state)
+{
+        static const char *const table[][2] = {
+                { "/files/etc/hosts/1", "/etc/hosts/1" }, { "/files", "/" },
+                { "/files/files/x", "/files/files/x" },   { "/augeas/x", "/augeas/x" },
+                { "/filesystem", "/filesystem" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                assert_string_equal(path_shorten(table[i][0]), table[i][1]);
+        for (size_t i = 0; i < 3; i++) {
+                char *again = path_expand(path_shorten(table[i][0]));
+
+                assert_string_equal(again, table[i][0]);
+                free(again);
+        }
+}
+
+static void a_terminal_gets_no_control_characters(void **state)
+{
+        static const struct {
+                const char *text;
+                bool lines;
+                const char *shown;
+        } table[] = {
+                { "plain \\ text", true, "plain \\ text" },
+                { "a\x1b[31mb", true, "a\\x1b[31mb" },
+                { "one\ntwo\tthree\r", true, "one\ntwo\tthree\\x0d" },
+                { "one\ntwo", false, "one\\x0atwo" },
+                { "\xC2\x9B"
+                  "31m",
+                  true, "\\x9b31m" },
+                { "\xE2\x80\xAE gpj", true, "\\u202e gpj" },
+                { "\xF3\xA0\x80\x81", true, "\\U000e0001" },
+                { "\xC3\xBC", true, "\xC3\xBC" },
+                { "\xFF\n", true, "\\xff\n" },
+                { "", true, "" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                char *shown = text_for_terminal(table[i].text, table[i].lines);
+
+                assert_string_equal(shown, table[i].shown);
+                free(shown);
+        }
+}
+
+static void values_are_quoted(void **state)
+{
+        char *quoted = text_quote("a \"b\" \\ c\nd\t");
+
+        assert_string_equal(quoted, "\"a \\\"b\\\" \\\\ c\\nd\\t\"");
+        free(quoted);
+}
+
+static void moments_are_read(void **state)
+{
+        const uint64_t now = 1000000000000000, second = 1000000;
+        uint64_t t = 7;
+
+        setenv("TZ", "UTC", 1);
+        tzset();
+        assert_int_equal(time_parse("@5", now, false, &t), 0);
+        assert_int_equal(t, 5 * second);
+        assert_int_equal(time_parse("2026-11-23 07:30", now, false, &t), 0);
+        assert_int_equal(t, 1795419000 * second);
+        assert_int_equal(time_parse("2026-11-23", now, true, &t), 0);
+        assert_int_equal(t, 1795392000 * second);
+        assert_int_equal(time_parse("2h", now, false, &t), 0);
+        assert_int_equal(t, now - 7200 * second);
+        assert_int_equal(time_parse("30d", now, true, &t), 0);
+        assert_int_equal(t, now + 30 * 86400 * second);
+        t = 7;
+        static const char *const bad[] = { "",           "soon",        "5",   "d",
+                                           "2026-13-01", "2026-11-23x", "-5s", "99999999999w",
+                                           "@",          "@-1" };
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                assert_int_equal(time_parse(bad[i], now, true, &t), -EINVAL);
+        assert_int_equal(time_parse("1000000000s", 5, false, &t), -EINVAL);
+        assert_int_equal(t, 7);
+}
+
+static void numbers_are_nothing_but_digits(void **state)
+{
+        static const char *const bad[] = { "",   "-1",  "+1", " 1",
+                                           "1 ", "0x1", "11", "99999999999999999999" };
+        uint64_t n;
+
+        assert_int_equal(number_parse("10", 1, 10, &n), 0);
+        assert_int_equal(n, 10);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                assert_int_equal(number_parse(bad[i], 1, 10, &n), -EINVAL);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(short_paths_are_made_long),
+                cmocka_unit_test(what_was_shortened_is_the_same_path_again),
+                cmocka_unit_test(a_terminal_gets_no_control_characters),
+                cmocka_unit_test(values_are_quoted),
+                cmocka_unit_test(moments_are_read),
+                cmocka_unit_test(numbers_are_nothing_but_digits),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
