@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "util/utf8.h"
+#include "worker/paths.h"
 #include "worker/query.h"
 
 #define TARGET      TREE_OWN_VARIABLES "target"
@@ -104,7 +105,7 @@ static int claim_other_values(Tree *tree, const Query *query, const char *value)
 
                 r = query_get_value(query, tree, TARGET, i, &now);
                 if (r == 0 && (now && value ? strcmp(now, value) != 0 : now != value))
-                        r = tree_mark_changed(tree, tree_file_of_node(tree, query->nodes[i].path));
+                        r = tree_mark_values(tree, tree_file_of_node(tree, query->nodes[i].path));
         }
         return r;
 }
@@ -160,6 +161,7 @@ static int create_node(Tree *tree, const char *variable, const char *expression,
         TreeFile *file = NULL;
         int r;
 
+        paths_drop(tree);
         if (aug_defnode(tree->aug, variable, expression, value, NULL) < 0)
                 return creation_failure(tree, expression, f);
         if (aug_ns_path(tree->aug, variable, 0, &path) < 0 || !path)
@@ -215,14 +217,65 @@ static int set_nodes(Tree *tree, const char *expression, const char *value, SetM
         return 0;
 }
 
+/* One node, found by the index instead of Augeas: what many edits in a row are made of. *ret_done
+ * false: it is not for this way, and nothing was done. */
+static int set_by_index(Tree *tree, const char *path, const char *value, bool *ret_done, Failure *f)
+{
+        char node_path[CURSOR_PATH_BYTES];
+        const char *now = NULL;
+        uint32_t node = FLAT_NONE;
+        Paths *paths = NULL;
+        TreeFile *file;
+        int r;
+
+        *ret_done = false;
+        if (!paths_worth(tree))
+                return 0;
+        r = paths_get(tree, &paths);
+        if (r == 0)
+                node = paths_find(paths, path);
+        if (node == FLAT_NONE)
+                return r == -EOPNOTSUPP ? 0 : r;
+        file = tree_file_of_node(tree, path);
+        if (!file || file->problem || paths_depth(paths, node) <= file->depth)
+                return 0;
+        *ret_done = true;
+        r = paths_go(paths, node, file->depth, node_path);
+        if (r == 0 && aug_get(tree->aug, node_path, &now) != 1)
+                r = -EIO;
+        if (r < 0 || (now && value ? strcmp(now, value) == 0 : now == value))
+                return r;
+        r = tree_mark_values(tree, file);
+        if (r == 0 && aug_setm(tree->aug, node_path, NULL, value) < 0)
+                r = tree_augeas_failure(tree, path, f);
+        return r;
+}
+
+/* The one node, made if it is not there. */
+static int set_one(Tree *tree, const char *path, const char *value, uint32_t *count, Failure *f)
+{
+        bool done;
+        int r;
+
+        r = query_check_expression(path, f);
+        if (r == 0)
+                r = set_by_index(tree, path, value, &done, f);
+        if (r != 0)
+                return r;
+        if (!done)
+                return set_nodes(tree, path, value, SET_ONE, count, f);
+        *count = 1;
+        return 0;
+}
+
 static int run_set(Tree *tree, char *const *args, uint32_t *count, Failure *f)
 {
-        return set_nodes(tree, args[0], args[1], SET_ONE, count, f);
+        return set_one(tree, args[0], args[1], count, f);
 }
 
 static int run_clear(Tree *tree, char *const *args, uint32_t *count, Failure *f)
 {
-        return set_nodes(tree, args[0], NULL, SET_ONE, count, f);
+        return set_one(tree, args[0], NULL, count, f);
 }
 
 static int run_touch(Tree *tree, char *const *args, uint32_t *count, Failure *f)

@@ -46,8 +46,9 @@
  *       Known files that an edit may have touched since Load or Define, in order of the first edit.
  *   Render(s file) -> b exists, ay text
  *       The file's text now; exists false if its node is gone. Byte for byte the loaded text if
- *       nothing in it was edited, also without final newline. Error PutFailed in words a person can
- *       act on: which node, what the lens cannot write; never a dump of the tree.
+ *       nothing in it was edited, also without final newline; see render.c for the rest. Error
+ * PutFailed in words a person can act on: which node, what the lens cannot write; never a dump of
+ * the tree.
  */
 #pragma once
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "util/limits.h"
+#include "worker/paths.h"
 
 #define ROOT_PREFIX  TREE_CONTEXT_ROOT "/"
 #define ALL_VARIABLE TREE_OWN_VARIABLES "all"
@@ -61,14 +62,13 @@ int query_check_expression(const char *expression, Failure *f)
 }
 
 /* Defines the variable. An expression that is no set of nodes (a number, a string) is refused by
- * aug_match(), which aug_defvar() would take. */
+ * aug_match(), which aug_defvar() would take as a set of none. */
 static int define_variable(Tree *tree, const char *variable, const char *expression, int *ret_n,
                            Failure *f)
 {
-        if (aug_match(tree->aug, expression, NULL) < 0)
-                return tree_augeas_failure(tree, expression, f);
         *ret_n = aug_defvar(tree->aug, variable, expression);
-        if (*ret_n < 0)
+        if (*ret_n < 0 || (*ret_n == 0 && !paths_is_plain(expression) &&
+                           aug_match(tree->aug, expression, NULL) < 0))
                 return tree_augeas_failure(tree, expression, f);
         return 0;
 }
@@ -93,38 +93,7 @@ static int collect_nodes(Query *ret, Tree *tree, const char *variable, int n)
                         ret->n_foreign++;
                         continue;
                 }
-                ret->nodes[ret->n_nodes++] = (QueryNode){ TAKE_PTR(path), i };
-        }
-        return 0;
-}
-
-/* All nodes are under /files, told without their paths: there are only /files and /augeas at the
- * top, so it is enough that something above is called "files", and nothing "augeas". */
-static int are_under_files(Tree *tree, const char *variable, int n, bool *ret)
-{
-        _cleanup_free_ char *under = NULL, *elsewhere = NULL;
-
-        if (asprintf(&under, "$%s[ancestor::files]", variable) < 0 ||
-            asprintf(&elsewhere, "$%s[ancestor-or-self::augeas]", variable) < 0)
-                return -ENOMEM;
-        *ret = aug_match(tree->aug, under, NULL) == n && aug_match(tree->aug, elsewhere, NULL) == 0;
-        return 0;
-}
-
-/* All nodes of the variable, with paths from `begin` to before `end`. */
-static int collect_page(Query *ret, Tree *tree, const char *variable, int n, size_t begin,
-                        size_t end)
-{
-        ret->nodes = calloc((size_t)n + 1, sizeof(*ret->nodes));
-        if (!ret->nodes)
-                return -ENOMEM;
-        ret->n_nodes = (size_t)n;
-        for (int i = 0; i < n; i++) {
-                ret->nodes[i].index = i;
-                if ((size_t)i < begin || (size_t)i >= end)
-                        continue;
-                if (aug_ns_path(tree->aug, variable, i, &ret->nodes[i].path) < 0)
-                        return -EIO;
+                ret->nodes[ret->n_nodes++] = (QueryNode){ .path = TAKE_PTR(path), .index = i };
         }
         return 0;
 }
@@ -189,26 +158,77 @@ static int sort_nodes(Query *query, Tree *tree)
         return 0;
 }
 
+/* Without an index: slow for many nodes. */
+static int evaluate_slowly(Query *ret, Tree *tree, const char *variable, int n, bool unordered)
+{
+        int r;
+
+        r = collect_nodes(ret, tree, variable, n);
+        if (r == 0 && ret->n_nodes > 1 && unordered)
+                r = sort_nodes(ret, tree);
+        return r;
+}
+
+static int compare_orders(const void *a, const void *b)
+{
+        const QueryNode *x = a, *y = b;
+
+        return (x->order > y->order) - (x->order < y->order);
+}
+
+static int collect_by_index(Query *ret, Tree *tree, const Paths *paths, const char *variable, int n)
+{
+        ret->nodes = calloc((size_t)n + 1, sizeof(*ret->nodes));
+        if (!ret->nodes)
+                return -ENOMEM;
+        for (int i = 0; i < n; i++) {
+                uint32_t order = paths_of_node(paths, tree, variable, i);
+
+                if (order == FLAT_NONE)
+                        ret->n_foreign++;
+                else
+                        ret->nodes[ret->n_nodes++] = (QueryNode){ .order = order, .index = i };
+        }
+        return 0;
+}
+
+static void sort_by_order(Query *query)
+{
+        size_t n = 0;
+
+        qsort(query->nodes, query->n_nodes, sizeof(*query->nodes), compare_orders);
+        for (size_t i = 0; i < query->n_nodes; i++)
+                if (n == 0 || query->nodes[n - 1].order != query->nodes[i].order)
+                        query->nodes[n++] = query->nodes[i];
+        query->n_nodes = n;
+}
+
 int query_evaluate_page(Query *ret, Tree *tree, const char *variable, const char *expression,
                         size_t offset, size_t limit, Failure *f)
 {
-        bool unordered = may_be_unordered(expression), simple = false;
+        bool unordered = may_be_unordered(expression);
+        Paths *paths = NULL;
         int n = 0, r;
 
         r = query_check_expression(expression, f);
         if (r == 0)
                 r = define_variable(tree, variable, expression, &n, f);
-        if (r == 0 && !unordered && (offset > 0 || limit > 0))
-                r = are_under_files(tree, variable, n, &simple);
+        if (r == 0 && (tree->paths || n > (int)PATHS_WORTH || (unordered && n > 1)))
+                r = paths_get(tree, &paths);
+        if ((r == 0 && !paths) || r == -EOPNOTSUPP)
+                return evaluate_slowly(ret, tree, variable, n, unordered);
+        if (r == 0)
+                r = collect_by_index(ret, tree, paths, variable, n);
         if (r != 0)
                 return r;
-        if (simple)
-                return collect_page(ret, tree, variable, n, offset,
-                                    limit > 0 ? offset + limit : SIZE_MAX);
-        r = collect_nodes(ret, tree, variable, n);
-        if (r == 0 && ret->n_nodes > 1 && unordered)
-                r = sort_nodes(ret, tree);
-        return r;
+        if (unordered)
+                sort_by_order(ret);
+        for (size_t i = offset; i < ret->n_nodes && (limit == 0 || i - offset < limit); i++) {
+                ret->nodes[i].path = paths_make(paths, tree, ret->nodes[i].order);
+                if (!ret->nodes[i].path)
+                        return -ENOMEM;
+        }
+        return 0;
 }
 
 int query_evaluate(Query *ret, Tree *tree, const char *variable, const char *expression, Failure *f)

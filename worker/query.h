@@ -20,7 +20,8 @@ int query_check_expression(const char *expression, Failure *f);
 typedef struct QueryNode {
         char *path; /* raw bytes: labels need not be UTF-8; NULL outside the page that was asked for
                      */
-        int index;  /* in the variable */
+        uint32_t order; /* of all nodes under /files, if the index was used */
+        int index;      /* in the variable */
 } QueryNode;
 
 typedef struct Query {
@@ -36,8 +37,7 @@ int query_evaluate(Query *ret, Tree *tree, const char *variable, const char *exp
                    Failure *f);
 void query_done(Query *query);
 
-/* The same for who wants `limit` nodes (0: the rest) from `offset` on only. Augeas counts all
- * siblings for each path, which takes seconds for all of a file of 10,000 lines. */
+/* The same for who wants `limit` nodes (0: the rest) from `offset` on only: a path costs memory. */
 int query_evaluate_page(Query *ret, Tree *tree, const char *variable, const char *expression,
                         size_t offset, size_t limit, Failure *f);
 

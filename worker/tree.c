@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * tree.c - known files, and how their text gets into the tree.
+ * tree.c - known files, and what has become of them since they were loaded.
  *
- * A text is parsed into a place of our own under /augeas and moved from there: Augeas takes the
- * path that it parses to both as an expression and as plain labels, so a file name with a bracket
- * or a space could not be parsed in place. What is replaced is removed as aug_rm() does it, which
- * also takes the nodes out of variables; aug_mv() and aug_cp() free them under a variable's feet.
+ * What is replaced is removed as aug_rm() does it, which also takes the nodes out of variables;
+ * aug_mv() and aug_cp() free them under a variable's feet.
  */
 #include "worker/tree.h"
 
@@ -14,16 +12,9 @@
 #include <string.h>
 
 #include "util/strv.h"
-
-#define OWN_NODES "/augeas/exmachina"
-#define OWN_TEXT  OWN_NODES "/text"
-#define OWN_TREE  OWN_NODES "/tree"
-#define OWN_ERROR "/augeas/text" OWN_TREE "/error"
-
-/* A name that no module binds: looking it up loads the module and finds nothing. */
-#define NO_BINDING "exmachina"
-
-#define MESSAGE_MAX 200
+#include "worker/flat.h"
+#include "worker/parse.h"
+#include "worker/paths.h"
 
 int tree_new(Tree **ret, const char *load_path)
 {
@@ -32,15 +23,28 @@ int tree_new(Tree **ret, const char *load_path)
         tree = calloc(1, sizeof(*tree));
         if (!tree)
                 return -ENOMEM;
-        tree->aug = aug_init("/", load_path, AUG_NO_STDINC | AUG_NO_LOAD | AUG_NO_MODL_AUTOLOAD);
+        tree->aug = aug_init("/", load_path,
+                             AUG_NO_STDINC | AUG_NO_LOAD | AUG_NO_MODL_AUTOLOAD | AUG_ENABLE_SPAN);
         if (!tree->aug)
                 return -ENOMEM;
+        tree->lookups_worth = PATHS_WORTH;
         *ret = TAKE_PTR(tree);
         return 0;
 }
 
+/* What was known of the file's nodes and text is no longer so. */
+static void forget_text(TreeFile *file)
+{
+        free(TAKE_PTR(file->rendered));
+        if (file->before)
+                flat_done(file->before);
+        free(TAKE_PTR(file->before));
+        file->reshaped = false;
+}
+
 static void tree_file_free(TreeFile *file)
 {
+        forget_text(file);
         free(file->name);
         free(file->lens);
         free(file->path);
@@ -59,6 +63,7 @@ Tree *tree_free(Tree *tree)
                 tree_file_free(tree->files[i]);
         free(tree->files);
         strv_free(tree->changed);
+        paths_free(tree->paths);
         if (tree->aug)
                 aug_close(tree->aug);
         free(tree);
@@ -184,7 +189,7 @@ static int append_label(Tree *tree, char **path, const char *label, size_t size)
         return 0;
 }
 
-static int make_path(Tree *tree, const char *name, char **ret)
+static int make_path(Tree *tree, const char *name, char **ret, uint32_t *ret_depth)
 {
         _cleanup_free_ char *path = strdup(TREE_CONTEXT_ROOT);
         size_t size;
@@ -198,6 +203,7 @@ static int make_path(Tree *tree, const char *name, char **ret)
                 r = append_label(tree, &path, label, size);
                 if (r < 0)
                         return r;
+                ++*ret_depth;
         }
         *ret = TAKE_PTR(path);
         return 0;
@@ -273,7 +279,7 @@ static int add_file(Tree *tree, const char *name, const char *lens, TreeFile **r
         made->lens = strdup(lens);
         if (!made->name || !made->lens)
                 return -ENOMEM;
-        r = make_path(tree, name, &made->path);
+        r = make_path(tree, name, &made->path, &made->depth);
         if (r == 0)
                 r = insert_file(tree, made);
         if (r < 0)
@@ -291,6 +297,7 @@ static int remove_node(Tree *tree, const TreeFile *file)
 
         if (!path)
                 return -ENOMEM;
+        paths_drop(tree);
         if (aug_rm(tree->aug, path) < 0)
                 return -EIO;
         while ((end = strrchr(path, '/')) > path) {
@@ -334,8 +341,39 @@ static int remember_change(Tree *tree, TreeFile *file)
 
 int tree_mark_changed(Tree *tree, TreeFile *file)
 {
+        paths_drop(tree);
+        forget_text(file);
+        file->reshaped = true;
         file->pristine = false;
         return remember_change(tree, file);
+}
+
+/* Keeps the nodes as they were parsed, to be compared with later. A tree that cannot be kept counts
+ * as reshaped. */
+static int keep_nodes(Tree *tree, TreeFile *file)
+{
+        int r;
+
+        file->before = calloc(1, sizeof(*file->before));
+        if (!file->before)
+                return -ENOMEM;
+        r = flat_read(file->before, tree, file->path, FLAT_COPIED);
+        if (r < 0) {
+                forget_text(file);
+                file->reshaped = true;
+        }
+        return r == -EOPNOTSUPP ? 0 : r;
+}
+
+int tree_mark_values(Tree *tree, TreeFile *file)
+{
+        int r = 0;
+
+        free(TAKE_PTR(file->rendered));
+        if (!file->before && !file->reshaped)
+                r = file->pristine ? keep_nodes(tree, file) : 0;
+        file->pristine = false;
+        return r < 0 ? r : remember_change(tree, file);
 }
 
 int tree_drop_file(Tree *tree, const char *name, Failure *f)
@@ -367,111 +405,7 @@ int tree_file_problem(const TreeFile *file, Failure *f)
                            file->problem_at.column, file->problem);
 }
 
-/* ---- parsing ---- */
-
-static uint32_t error_number(Tree *tree, const char *path)
-{
-        const char *value = NULL;
-
-        if (aug_get(tree->aug, path, &value) != 1 || !value)
-                return 0;
-        return (uint32_t)strtoul(value, NULL, 10);
-}
-
-/* Why the text just given to Augeas could not be parsed: Augeas' first line, cut. */
-static int read_problem(Tree *tree, const char *lens, TextPosition *ret_at, char **ret)
-{
-        const char *message = NULL;
-        size_t size;
-
-        ret_at->line = error_number(tree, OWN_ERROR "/line");
-        /* Augeas counts columns from 0. */
-        ret_at->column = ret_at->line > 0 ? error_number(tree, OWN_ERROR "/char") + 1 : 0;
-        if (aug_get(tree->aug, OWN_ERROR "/message", &message) != 1 || !message)
-                message = "it does not fit";
-        size = strcspn(message, "\n");
-        if (asprintf(ret, "lens %s cannot read the text from here: %.*s", lens,
-                     (int)(size < MESSAGE_MAX ? size : MESSAGE_MAX), message) < 0)
-                return -ENOMEM;
-        return 0;
-}
-
-/* Makes @Module known to Augeas, which loads modules only for names of lenses. */
-static int load_module(Tree *tree, const char *module)
-{
-        _cleanup_free_ char *name = NULL;
-
-        if (asprintf(&name, "%s." NO_BINDING, module) < 0)
-                return -ENOMEM;
-        aug_text_store(tree->aug, name, OWN_TEXT, OWN_TREE);
-        return 0;
-}
-
-/* Parses `source` to OWN_TREE. *ret_problem: set if it cannot be parsed.
- * Returns: 0; EXM_E_NO_LENS; -errno. */
-static int parse_source(Tree *tree, const char *lens, const char *source, TextPosition *ret_at,
-                        char **ret_problem, Failure *f)
-{
-        int r;
-
-        aug_rm(tree->aug, OWN_ERROR);
-        if (aug_set(tree->aug, OWN_TEXT, source) < 0)
-                return -ENOMEM;
-        if (lens[0] == '@') {
-                r = load_module(tree, lens + 1);
-                if (r < 0)
-                        return r;
-        }
-        if (aug_text_store(tree->aug, lens, OWN_TEXT, OWN_TREE) >= 0)
-                return 0;
-        if (aug_error(tree->aug) != AUG_NOERROR) {
-                r = tree_augeas_failure(tree, lens, f);
-                return r == EXM_E_NO_LENS || r == EXM_E_LIMIT_EXCEEDED ? r : -EIO;
-        }
-        return read_problem(tree, lens, ret_at, ret_problem);
-}
-
-typedef struct Parsed {
-        char *source;
-        char *problem;
-        TextPosition at;
-} Parsed;
-
-static void parsed_done(Parsed *parsed)
-{
-        free(parsed->source);
-        free(parsed->problem);
-}
-
-static int parse_text(Tree *tree, const char *lens, const char *text, size_t size, Parsed *ret,
-                      Failure *f)
-{
-        int r;
-
-        if (!text_is_parsable(text, size, &ret->at)) {
-                ret->problem = strdup("a control character (NUL to 4) that Augeas cannot keep; "
-                                      "is this a text file?");
-                return ret->problem ? 0 : -ENOMEM;
-        }
-        ret->source = text_with_newline(text, size);
-        if (!ret->source)
-                return -ENOMEM;
-        r = parse_source(tree, lens, ret->source, &ret->at, &ret->problem, f);
-        if (r != 0 || !ret->problem || size > 0)
-                return r;
-
-        /* Some lenses read no line at all, but not an empty one. */
-        ret->source[0] = '\0';
-        free(TAKE_PTR(ret->problem));
-        r = parse_source(tree, lens, ret->source, &ret->at, &ret->problem, f);
-        if (r != 0 || !ret->problem)
-                return r;
-        free(TAKE_PTR(ret->problem));
-        ret->at = (TextPosition){ 0 };
-        if (asprintf(&ret->problem, "the file is empty, which lens %s cannot read", lens) < 0)
-                return -ENOMEM;
-        return 0;
-}
+/* ---- loading ---- */
 
 int tree_define_file(Tree *tree, const char *name, const char *lens, Failure *f)
 {
@@ -481,14 +415,17 @@ int tree_define_file(Tree *tree, const char *name, const char *lens, Failure *f)
 
         /* Whether the lens is there: else that would show only when the file is rendered. */
         r = parse_text(tree, lens, "", 0, &parsed, f);
-        aug_rm(tree->aug, OWN_NODES);
+        parse_forget(tree);
         if (r == 0)
                 r = add_file(tree, name, lens, &file, f);
         if (r != 0)
                 return r;
         forget_change(tree, file);
+        forget_text(file);
         free(TAKE_PTR(file->source));
         free(TAKE_PTR(file->problem));
+        file->was_put = false;
+        file->reshaped = true;
         file->pristine = false;
         return remove_node(tree, file);
 }
@@ -500,11 +437,14 @@ static int take_parsed(Tree *tree, TreeFile *file, size_t size, Parsed *parsed)
 
         if (asprintf(&children, "%s/*", file->path) < 0)
                 return -ENOMEM;
-        if (aug_rm(tree->aug, children) < 0 || aug_mv(tree->aug, OWN_TREE, file->path) < 0)
+        paths_drop(tree);
+        if (aug_rm(tree->aug, children) < 0 || aug_mv(tree->aug, PARSE_TREE, file->path) < 0)
                 return -EIO;
+        forget_text(file);
         free(file->source);
         file->source = TAKE_PTR(parsed->source);
         file->size = size;
+        file->was_put = false;
         file->pristine = true;
         free(TAKE_PTR(file->problem));
         return 0;
@@ -528,6 +468,7 @@ int tree_load_file(Tree *tree, const char *name, const char *lens, const char *t
                 r = take_parsed(tree, file, size, &parsed);
         } else {
                 r = remove_node(tree, file);
+                forget_text(file);
                 free(file->source);
                 file->source = TAKE_PTR(parsed.source);
                 free(file->problem);
@@ -535,7 +476,7 @@ int tree_load_file(Tree *tree, const char *name, const char *lens, const char *t
                 file->problem_at = parsed.at;
                 *ret = (TreeProblem){ "parse_failed", file->problem, file->problem_at };
         }
-        aug_rm(tree->aug, OWN_NODES);
+        parse_forget(tree);
         return r;
 }
 
@@ -557,6 +498,6 @@ int tree_replace_text(Tree *tree, const char *name, const char *text, Failure *f
         } else if (r == 0) {
                 r = take_parsed(tree, file, strlen(text), &parsed);
         }
-        aug_rm(tree->aug, OWN_NODES);
+        parse_forget(tree);
         return r != 0 ? r : remember_change(tree, file);
 }

@@ -26,13 +26,22 @@
 #define TREE_CONTEXT       "/augeas/context"
 #define TREE_CONTEXT_ROOT  "/files"
 
+typedef struct Flat Flat;
+struct Paths;
+
 typedef struct TreeFile {
-        char *name;    /* "/etc/hosts" */
-        char *lens;    /* "Hosts.lns" */
-        char *path;    /* "/files/etc/hosts", labels escaped */
-        char *source;  /* what was parsed, with a final newline; NULL: a file that does not exist */
-        size_t size;   /* of the text itself; a newline that was added comes behind it */
-        bool pristine; /* the nodes are as they were parsed */
+        char *name;   /* "/etc/hosts" */
+        char *lens;   /* "Hosts.lns" */
+        char *path;   /* "/files/etc/hosts", labels escaped */
+        char *source; /* what was parsed, with a final newline; NULL: a file that does not exist */
+        size_t size;  /* of the text itself; a newline that was added comes behind it */
+        uint32_t depth; /* of its node below /files */
+        bool pristine;  /* the nodes are as they were parsed */
+        bool reshaped;  /* nodes came, went, moved or got other labels since they were parsed */
+        Flat *before;   /* the nodes as they were parsed, if only values were changed since */
+        char *rendered; /* the text of the nodes as they are now; NULL: not known */
+        size_t rendered_size;
+        bool was_put;  /* by its lens as a whole: its nodes have lost their spans */
         bool changed;  /* since Load or Define */
         char *problem; /* why it could not be parsed, for a person; NULL: it could */
         TextPosition problem_at;
@@ -42,7 +51,9 @@ typedef struct Tree {
         augeas *aug;
         TreeFile **files; /* in strcmp() order of their paths */
         size_t n_files;
-        char **changed; /* names, in order of the first edit */
+        char **changed;      /* names, in order of the first edit */
+        struct Paths *paths; /* see paths.h */
+        unsigned n_lookups, lookups_worth;
 } Tree;
 
 /* What Augeas says about a text: kind in its own words, NULL if it could be parsed. */
@@ -77,8 +88,13 @@ TreeFile *tree_find_file(const Tree *tree, const char *name);
 /* The file that a node's full path (as aug_ns_path() gives it) lies in. Returns: NULL if none. */
 TreeFile *tree_file_of_node(const Tree *tree, const char *path);
 
-/* Remembers the file as touched by an edit of its nodes. Returns: 0 or -ENOMEM. */
+/* Remembers the file as touched by an edit that makes, removes, moves or renames nodes.
+ * Returns: 0 or -ENOMEM. */
 int tree_mark_changed(Tree *tree, TreeFile *file);
+
+/* The same for an edit that only gives nodes other values; to be called before it is done.
+ * Returns: 0, -ENOMEM, -EIO. */
+int tree_mark_values(Tree *tree, TreeFile *file);
 
 /* Translates the error that Augeas has on record; `what` is the path or expression it is about.
  * Returns: a condition, never 0. */

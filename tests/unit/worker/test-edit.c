@@ -188,7 +188,7 @@ static void test_rm(void **state)
         assert_null(worker_render(w, "/etc/hosts", NULL));
         worker_edit(w, "set", H "/1/ipaddr", "1.1.1.1", NULL);
         worker_edit(w, "set", H "/1/canonical", "again", NULL);
-        assert_hosts(w, "1.1.1.1 again\n");
+        assert_hosts(w, "1.1.1.1\tagain\n");
 }
 
 static void test_rm_beyond_files(void **state)

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * splice.c - walks through the records before and after, and through the source along with them.
+ *
+ * What no record covers (empty lines, mostly) stays where it is. New records come right behind the
+ * one before them; those at the end behind everything.
+ */
+#include "worker/splice.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "worker/align.h"
+#include "worker/parse.h"
+#include "worker/put.h"
+
+#define PIECE     PARSE_NODES "/piece"
+#define PIECE_MAX 64 /* records put at once: the time that it takes grows with the square */
+
+typedef struct Work {
+        Splice *splice;
+        const AlignedRecord *records;
+        size_t n_records, size;
+        Cursor before, after;
+        uint32_t next; /* the first record before that was not dealt with */
+        size_t at;     /* what of the source was dealt with */
+        FILE *out;
+} Work;
+
+static int copy_until(Work *work, size_t end)
+{
+        if (end < work->at || end > work->size)
+                return -EOPNOTSUPP;
+        fwrite(work->splice->source + work->at, 1, end - work->at, work->out);
+        work->at = end;
+        return 0;
+}
+
+static int find_span(Work *work, uint32_t node, Span *ret)
+{
+        int r;
+
+        r = cursor_span(&work->before, node, ret);
+        return r == 0 && ret->end > work->size ? -EOPNOTSUPP : r;
+}
+
+/* ---- records put by the lens ---- */
+
+/* Copies record `node` to the end of PIECE, under that label. */
+static int copy_record(Work *work, uint32_t node, const char *label)
+{
+        _cleanup_free_ char *escaped = NULL, *to = NULL;
+        augeas *aug = work->splice->tree->aug;
+        char from[CURSOR_PATH_BYTES];
+        int r;
+
+        r = cursor_go(&work->after, node, from);
+        if (r < 0)
+                return r;
+        if (aug_escape_name(aug, label, &escaped) < 0 ||
+            asprintf(&to, PIECE "/%s[last()+1]", escaped ? escaped : label) < 0)
+                return -ENOMEM;
+        if (aug_cp(aug, from, to) < 0)
+                return aug_error(aug) == AUG_ENOMEM ? -ENOMEM : -EOPNOTSUPP;
+        return 0;
+}
+
+static int put_result(int r)
+{
+        return r == EXM_E_PUT_FAILED ? -EOPNOTSUPP : r;
+}
+
+/* Writes `n` new records, from `node` on. */
+static int write_new(Work *work, const AlignedRecord *records, size_t n)
+{
+        _cleanup_failure_ Failure f = { 0 };
+        const char *text;
+        int r = 0;
+
+        aug_rm(work->splice->tree->aug, PIECE);
+        for (size_t i = 0; i < n && r == 0; i++)
+                r = copy_record(work, records[i].after,
+                                work->splice->after->nodes[records[i].after].label);
+        if (r == 0)
+                r = put_result(
+                        put_new_nodes(work->splice->tree, work->splice->lens, PIECE, &text, &f));
+        if (r == 0)
+                fputs(text, work->out);
+        return r;
+}
+
+/* Writes what has become of a record that was source[span]. A lens that counts its records begins
+ * with 1 in that piece, and finds the old form of a record by its label. */
+static int write_changed(Work *work, uint32_t node, const Span *span)
+{
+        _cleanup_failure_ Failure f = { 0 };
+        _cleanup_free_ char *was = NULL;
+        const char *label = work->splice->after->nodes[node].label, *text;
+        bool whole, counted = span->label_start == span->label_end &&
+                              label[strspn(label, "0123456789")] == '\0';
+        size_t size = span->end - span->start, written;
+        int r;
+
+        was = malloc(size + 2);
+        if (!was)
+                return -ENOMEM;
+        memcpy(was, work->splice->source + span->start, size);
+        whole = size > 0 && was[size - 1] == '\n';
+        strcpy(was + size, whole ? "" : "\n");
+
+        aug_rm(work->splice->tree->aug, PIECE);
+        r = copy_record(work, node, counted ? "1" : label);
+        if (r == 0)
+                r = put_result(
+                        put_nodes(work->splice->tree, work->splice->lens, PIECE, was, &text, &f));
+        if (r != 0)
+                return r;
+        written = strlen(text);
+        if (!whole && written > 0 && text[written - 1] == '\n')
+                written--;
+        fwrite(text, 1, written, work->out);
+        work->at = span->end;
+        return 0;
+}
+
+/* ---- values where they stand ---- */
+
+typedef struct Exchange {
+        size_t start, end;
+        const char *text;
+} Exchange;
+
+static int compare_exchanges(const void *a, const void *b)
+{
+        const Exchange *x = a, *y = b;
+
+        return (x->start > y->start) - (x->start < y->start);
+}
+
+/* The source holds `old` between the two. */
+static bool stands_at(const Work *work, size_t start, size_t end, const char *old)
+{
+        return end > start && end <= work->size && strlen(old) == end - start &&
+               memcmp(work->splice->source + start, old, end - start) == 0;
+}
+
+/* Adds what it takes to make `was`, which is node `i` before, into `is`. */
+static int add_exchanges(Work *work, uint32_t i, const FlatNode *is, Exchange *list, size_t *n)
+{
+        const FlatNode *was = &work->splice->before->nodes[i];
+        bool other_label = strcmp(was->label, is->label) != 0;
+        bool other_value = was->value && is->value ? strcmp(was->value, is->value) != 0
+                                                   : was->value != is->value;
+        Span span;
+        int r;
+
+        if (!other_label && !other_value)
+                return 0;
+        r = find_span(work, i, &span);
+        if (r != 0)
+                return r;
+        if (other_label) {
+                if (!stands_at(work, span.label_start, span.label_end, was->label))
+                        return -EOPNOTSUPP;
+                list[(*n)++] = (Exchange){ span.label_start, span.label_end, is->label };
+        }
+        if (other_value) {
+                if (!was->value || !is->value ||
+                    !stands_at(work, span.value_start, span.value_end, was->value))
+                        return -EOPNOTSUPP;
+                list[(*n)++] = (Exchange){ span.value_start, span.value_end, is->value };
+        }
+        return 0;
+}
+
+/* Returns: 0; -EOPNOTSUPP if the record differs in more than that; then nothing was written. */
+static int exchange_values(Work *work, const AlignedRecord *record)
+{
+        const FlatNode *before = &work->splice->before->nodes[record->before];
+        const FlatNode *after = &work->splice->after->nodes[record->after];
+        uint32_t n_nodes = before->end - record->before;
+        _cleanup_free_ Exchange *list = NULL;
+        size_t n = 0, at = work->at;
+        int r = 0;
+
+        if (after->end - record->after != n_nodes)
+                return -EOPNOTSUPP;
+        list = calloc(2 * (size_t)n_nodes, sizeof(*list));
+        if (!list)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < n_nodes && r == 0; i++)
+                r = before[i].depth == after[i].depth
+                            ? add_exchanges(work, record->before + i, &after[i], list, &n)
+                            : -EOPNOTSUPP;
+        if (r != 0)
+                return r;
+        qsort(list, n, sizeof(*list), compare_exchanges);
+        for (size_t i = 0; i < n; at = list[i++].end)
+                if (list[i].start < at)
+                        return -EOPNOTSUPP;
+        for (size_t i = 0; i < n && r == 0; i++) {
+                r = copy_until(work, list[i].start);
+                fputs(list[i].text, work->out);
+                work->at = list[i].end;
+        }
+        work->splice->has_values = true;
+        return r;
+}
+
+/* ---- all of it ---- */
+
+static int change_record(Work *work, const AlignedRecord *record)
+{
+        Span span;
+        int r = -EOPNOTSUPP;
+
+        if (work->splice->mode == SPLICE_VALUES)
+                r = exchange_values(work, record);
+        if (r != -EOPNOTSUPP)
+                return r;
+        r = find_span(work, record->before, &span);
+        if (r == 0)
+                r = copy_until(work, span.start);
+        return r == 0 ? write_changed(work, record->after, &span) : r;
+}
+
+/* Takes out the records before `end` that have no place any more. */
+static int cut_until(Work *work, uint32_t end)
+{
+        Span span;
+        int r = 0;
+
+        for (; work->next < end && r == 0;
+             work->next = flat_next(work->splice->before, work->next)) {
+                r = find_span(work, work->next, &span);
+                if (r == 0)
+                        r = copy_until(work, span.start);
+                work->at = span.end;
+        }
+        return r;
+}
+
+/* Goes to where new records belong: behind `previous` (FLAT_NONE: before all), or to the end. */
+static int go_to_new(Work *work, uint32_t previous, bool at_end)
+{
+        const Flat *before = work->splice->before;
+        Span span;
+        int r;
+
+        if (at_end) {
+                r = cut_until(work, (uint32_t)before->n);
+                return r == 0 ? copy_until(work, work->size) : r;
+        }
+        r = find_span(work, previous == FLAT_NONE ? 0 : previous, &span);
+        return r == 0 ? copy_until(work, previous == FLAT_NONE ? span.start : span.end) : r;
+}
+
+/* The new records from `i` on. Returns: how many, or an error as splice_text(). */
+static int insert_records(Work *work, size_t i, uint32_t previous, size_t *ret_n)
+{
+        size_t n = 0;
+        int r;
+
+        while (i + n < work->n_records && work->records[i + n].kind == ALIGN_NEW)
+                n++;
+        r = go_to_new(work, previous, i + n == work->n_records);
+        for (size_t k = 0; k < n && r == 0; k += PIECE_MAX)
+                r = write_new(work, &work->records[i + k], n - k < PIECE_MAX ? n - k : PIECE_MAX);
+        *ret_n = n;
+        return r;
+}
+
+static int write_all(Work *work)
+{
+        uint32_t previous = FLAT_NONE;
+        size_t n;
+        int r = 0;
+
+        for (size_t i = 0; i < work->n_records && r == 0; i += n) {
+                const AlignedRecord *record = &work->records[i];
+
+                n = 1;
+                if (record->kind == ALIGN_NEW) {
+                        r = insert_records(work, i, previous, &n);
+                        continue;
+                }
+                r = cut_until(work, record->before);
+                if (r == 0 && record->kind == ALIGN_CHANGED)
+                        r = change_record(work, record);
+                previous = record->before;
+                work->next = flat_next(work->splice->before, previous);
+        }
+        if (r == 0)
+                r = cut_until(work, (uint32_t)work->splice->before->n);
+        return r == 0 ? copy_until(work, work->size) : r;
+}
+
+static Cursor new_cursor(const Splice *splice, const char *root, const Flat *flat,
+                         const char *variable)
+{
+        return (Cursor){ .tree = splice->tree,
+                         .flat = flat,
+                         .root = root,
+                         .variable = variable,
+                         .level = 1,
+                         .at = FLAT_NONE };
+}
+
+int splice_text(Splice *splice, char **ret)
+{
+        Work work = { .splice = splice, .size = strlen(splice->source) };
+        _cleanup_free_ AlignedRecord *records = NULL;
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r;
+
+        splice->has_values = false;
+        work.before = new_cursor(splice, splice->before_path, splice->before,
+                                 TREE_OWN_VARIABLES "before");
+        work.after = new_cursor(splice, splice->path, splice->after, TREE_OWN_VARIABLES "after");
+        r = align_records(&work.before, &work.after, splice->reshaped, &records, &work.n_records);
+        if (r < 0)
+                return r;
+        work.records = records;
+        work.out = open_memstream(&text, &size);
+        if (!work.out)
+                return -ENOMEM;
+        r = write_all(&work);
+        cursor_done(&work.before);
+        cursor_done(&work.after);
+        aug_rm(splice->tree->aug, PIECE);
+        put_forget(splice->tree);
+        if (fclose(work.out) != 0 && r == 0)
+                r = -ENOMEM;
+        if (r == 0)
+                *ret = TAKE_PTR(text);
+        return r;
+}
