@@ -38,12 +38,13 @@ static int log_failed(int r, const char *what)
         return r;
 }
 
-/* Somebody waits for something, or still holds something. */
+/* Somebody waits for something, or still holds something. A key alone holds back the idle exit but
+ * no upgrade: a connection that has one may live for months, and it can unlock it again. */
 static bool manager_is_busy(const Manager *m)
 {
         return !LIST_EMPTY(&m->calls) || !LIST_EMPTY(&m->transactions) ||
                !task_pool_is_idle(m->pool) || committer_is_busy(m->committer) ||
-               deadlines_any(m->deadlines) || bindings_any(m);
+               deadlines_any(m->deadlines) || (bindings_any(m) && !m->leaving);
 }
 
 /* The name is ours no more: what was queued for us before is still served; what comes now starts a

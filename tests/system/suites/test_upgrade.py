@@ -69,6 +69,11 @@ def test_reload_waits_for_a_pending_change(t):
     assert daemon.pid(t.root) != process
 
 
-def test_reload_of_an_unused_service_ends_it_at_once(t):
+def test_reload_ends_a_service_that_nothing_needs(t):
+    """At once; an unlocked key, which a panel may hold for months, is unlocked again."""
+    text = t.key("exm-k", read=["/etc/shadow"])
+    bob = t.client("bob", text)
     t.client("alice").Config.GetValue("/files/etc/hosts/1/ipaddr")
     wait_until_gone(reload(t))
+    equal(bob.Authority.WhoAmI()["key"], "")
+    equal(bob.Authority.Unlock(text), "exm-k")
