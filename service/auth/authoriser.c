@@ -211,7 +211,7 @@ static int details_add(PolkitDetails *details, const char *key, const char *valu
 
         if (!value)
                 return 0;
-        if (!utf8_is_plain(value) && strcmp(key, "files") != 0) {
+        if (!utf8_is_plain(value) && strcmp(key, "files") != 0 && strcmp(key, "units") != 0) {
                 escaped = utf8_escape(value, LIMIT_PATH_BYTES);
                 if (!escaped)
                         return -ENOMEM;
@@ -227,7 +227,8 @@ static int details_fill(PolkitDetails *details, const AuthQuestion *q)
                 const char *key, *value;
         } rows[] = {
                 { "method", q->method }, { "file", q->file }, { "files", q->files },
-                { "unit", q->unit },     { "verb", q->verb }, { "zone", q->zone },
+                { "unit", q->unit },     { "verb", q->verb }, { "units", q->units },
+                { "zone", q->zone },
         };
         int r = 0;
 

@@ -37,7 +37,8 @@ typedef struct AuthQuestion {
         const char *files; /* commit-several: names separated by newlines */
         const char *unit;
         const char *verb;
-        const char *zone; /* set-timezone */
+        const char *zone;  /* set-timezone */
+        const char *units; /* manage-several-units: "VERB UNIT" separated by newlines */
         bool interactive;
 } AuthQuestion;
 

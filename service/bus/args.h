@@ -33,7 +33,7 @@ typedef struct Option {
         size_t n_strings;
 } Option;
 
-#define ARGS_MAX_OPTIONS 8
+#define ARGS_MAX_OPTIONS 12
 
 typedef struct Arg {
         const char *s;

@@ -53,6 +53,7 @@ Call *call_unref(Call *call)
         warm_view_release(call->warm);
         call_set_state(call, NULL, NULL);
         write_right_done(&call->right);
+        unit_plan_done(&call->unit_plan);
         strv_free(call->public_files);
         restored_done(&call->restored);
         if (call->plan)

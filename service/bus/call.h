@@ -17,6 +17,7 @@
 #include "bus/peer.h"
 #include "bus/reach.h"
 #include "bus/show.h"
+#include "bus/unit-plan.h"
 #include "bus/write-right.h"
 #include "files/diff.h"
 #include "util/failure.h"
@@ -47,8 +48,7 @@ struct Call {
         size_t reply_bytes;
         uint64_t held_bytes; /* of history that is in memory for it */
 
-        Transaction
-                *transaction; /* counted; the object called, or a private one (Preview, Apply) */
+        Transaction *transaction; /* counted; the object called, or a private one (Apply) */
         TAILQ_ENTRY(Call) turn;
         bool has_turn;         /* it stands in the queue of its transaction */
         bool owns_transaction; /* it began it, and ends it unless Begin succeeds */
@@ -58,6 +58,7 @@ struct Call {
         bool repeated;     /* on a fresh worker, after the loss of one */
         bool wants_parsed; /* a named file that cannot be parsed ends the call */
         WriteRight right;
+        UnitPlan unit_plan;
         Restored restored; /* of Revert and RevertDiff, with the plan in restore.c */
         void *plan;
         void (*plan_free)(void *plan);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * commit-options.c - message, token, confirm_within.
+ * commit-options.c - message, token, confirm_within, units.
  */
 #include "bus/commit-options.h"
 
@@ -32,7 +32,7 @@ int commit_options_check(Call *call)
                                    "confirm_within: must be 1 to %u seconds", CONFIRM_MAX_SEC);
         if (message)
                 call->about_message = message->s;
-        return 0;
+        return unit_plan_check(call);
 }
 
 int commit_options_record(const Call *call, ChangeRecord *ret)
@@ -44,7 +44,8 @@ int commit_options_record(const Call *call, ChangeRecord *ret)
         record.authority = strdup(call->authority ?: "");
         record.message = strdup(call->about_message ?: "");
         record.token = strdup(token ? token->s : "");
-        if (!record.authority || !record.message || !record.token) {
+        if (!record.authority || !record.message || !record.token ||
+            unit_plan_record(call, &record) < 0) {
                 change_record_done(&record);
                 return -ENOMEM;
         }

@@ -13,5 +13,6 @@
  * Returns: 0 or EXM_E_INVALID_ARGS in call->failure. */
 int commit_options_check(Call *call);
 
-/* Who, by what right, why; without steps. Returns: 0 or -ENOMEM (then *ret holds nothing). */
+/* Who, by what right, why, with which units; without steps. Returns: 0 or -ENOMEM (then *ret holds
+ * nothing). */
 int commit_options_record(const Call *call, ChangeRecord *ret);

@@ -160,7 +160,8 @@ static void arm_systemd(Pending *p)
                 units_stop_timer(units, p->timer);
         snprintf(p->timer, sizeof(p->timer), "exmachina-deadline-%" PRIu64 "-%" PRIu64, p->id,
                  p->deadline);
-        units_start_timer(units, p->timer, "exmachina.service", left + 1000000);
+        left += 1000000;
+        units_start_timer(units, p->timer, "exmachina.service", &left, 1);
 }
 
 static Pending *add(Deadlines *d, uint64_t id)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * history-methods.c - org.exmachina1.History: the gate has loaded the change and authorised what
- * the method needs about it (history.h).
+ * the method needs about it (history.h). ListChanges is in list-changes.c.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -10,7 +10,6 @@
 #include "bus/commit-options.h"
 #include "bus/deadlines.h"
 #include "bus/history.h"
-#include "bus/listing.h"
 #include "bus/query.h"
 #include "bus/restore.h"
 #include "bus/show.h"
@@ -19,129 +18,6 @@
 #include "commit/moment.h"
 #include "files/parents.h"
 #include "util/strv.h"
-
-/* --- ListChanges --- */
-
-static int append_files(sd_bus_message *reply, const ChangeRecord *record)
-{
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'e', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append_basic(reply, 's', "files");
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'v', "as");
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "s");
-        for (size_t i = 0; r >= 0 && i < record->n_steps; i++)
-                r = sd_bus_message_append_basic(reply, 's', record->steps[i].path);
-        for (int i = 0; r >= 0 && i < 3; i++)
-                r = sd_bus_message_close_container(reply);
-        return r;
-}
-
-static int append_units(sd_bus_message *reply, const ChangeRecord *record)
-{
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'e', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append_basic(reply, 's', "units");
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'v', "as");
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "s");
-        for (size_t i = 0; r >= 0 && i < record->n_units; i++)
-                r = sd_bus_message_append_basic(reply, 's', record->units[i].id);
-        for (int i = 0; r >= 0 && i < 3; i++)
-                r = sd_bus_message_close_container(reply);
-        return r;
-}
-
-static int append_record(Call *call, sd_bus_message *reply, const ChangeRecord *record)
-{
-        size_t bytes = 512 + strlen(record->message ?: "") + strlen(record->reason ?: "");
-        int r;
-
-        for (size_t i = 0; i < record->n_steps; i++)
-                bytes += strlen(record->steps[i].path) + 8;
-        r = call_budget(call, bytes);
-        if (r != 0)
-                return r;
-        r = sd_bus_message_open_container(reply, 'a', "{sv}");
-        if (r >= 0)
-                r = sd_bus_message_append(
-                        reply, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "id", "t", record->id,
-                        "time", "t", record->time, "uid", "u", record->uid, "user", "s",
-                        record->user ?: "", "authority", "s", record->authority ?: "", "message",
-                        "s", record->message ?: "", "token", "s", record->token ?: "", "state", "s",
-                        change_state_to_string(record->state), "reason", "s", record->reason ?: "",
-                        "remaining", "u", signals_remaining(record));
-        if (r >= 0 && record->reverts > 0)
-                r = sd_bus_message_append(reply, "{sv}", "reverts", "t", record->reverts);
-        if (r >= 0 && record->zone_after)
-                r = sd_bus_message_append(reply, "{sv}", "timezone", "(ss)", record->zone_before,
-                                          record->zone_after);
-        if (r >= 0)
-                r = append_files(reply, record);
-        if (r >= 0)
-                r = append_units(reply, record);
-        return r < 0 ? r : sd_bus_message_close_container(reply);
-}
-
-static void reply_list(Call *call, Listing *listing)
-{
-        sd_bus_message *reply = NULL;
-        int r = listing->r;
-
-        failure_move(&call->failure, &listing->failure);
-        if (r == 0)
-                r = call_new_reply(call, &reply);
-        if (r >= 0 && reply)
-                r = sd_bus_message_open_container(reply, 'a', "a{sv}");
-        for (size_t i = 0;
-             r >= 0 && reply && i < listing->n_records && call->failure.condition == EXM_E_NONE;
-             i++)
-                r = append_record(call, reply, &listing->records[i]);
-        if (r >= 0 && reply && call->failure.condition == EXM_E_NONE)
-                r = sd_bus_message_close_container(reply);
-        query_finish(call, r < 0 ? r : (int)call->failure.condition, reply);
-}
-
-static int fill_filter(Call *call, JournalFilter *filter)
-{
-        const Option *before = args_option(&call->args, "before");
-        const Option *since = args_option(&call->args, "since");
-        const Option *limit = args_option(&call->args, "limit");
-        const Option *file = args_option(&call->args, "file");
-        const Option *state = args_option(&call->args, "state");
-        const Option *token = args_option(&call->args, "token");
-
-        *filter = (JournalFilter){ .before = before ? before->t : 0,
-                                   .since = since ? since->t : 0,
-                                   .limit = limit ? limit->u : 0,
-                                   .file = file ? file->s : NULL,
-                                   .token = token ? token->s : NULL,
-                                   .state = state ? change_state_from_string(state->s)
-                                                  : _CHANGE_STATE_MAX };
-        if (!history_sees_all(call))
-                listing_own_only(call, filter);
-        if (limit && (limit->u < 1 || limit->u > 1000))
-                return failure_set(&call->failure, EXM_E_INVALID_ARGS, "limit: must be 1 to 1000");
-        if (state && filter->state == _CHANGE_STATE_MAX)
-                return failure_set(&call->failure, EXM_E_INVALID_ARGS,
-                                   "state: must be prepared, pending, applied, reverted or failed");
-        return 0;
-}
-
-int method_history_list_changes(Call *call)
-{
-        JournalFilter filter;
-        int r;
-
-        r = fill_filter(call, &filter);
-        return r != 0 ? r : listing_start(call, &filter, reply_list);
-}
 
 /* --- DiffChange, RevertDiff --- */
 
@@ -462,7 +338,7 @@ static void start_revert(Call *call)
         ChangeRecord record = { 0 };
         int r;
 
-        r = check_expected(call);
+        r = unit_plan_settle(call);
         if (r == 0)
                 r = note_public_files(call);
         if (r == 0)
@@ -484,9 +360,37 @@ static void start_revert(Call *call)
         }
 }
 
+static void on_units_planned(Call *call)
+{
+        int r = unit_plan_add_rights(call);
+
+        if (r == 0)
+                write_right_ask(call, start_revert);
+        else
+                call_fail(call, r);
+}
+
+/* The units of the change follow its files once more; the files are authorised already. */
+static void plan_units(Call *call)
+{
+        const Restored *restored = &call->restored;
+        int r;
+
+        r = check_expected(call);
+        for (size_t i = 0; r == 0 && i < restored->n_items; i++)
+                r = unit_plan_add_file(call, restored->names[i],
+                                       restored->items[i].after.kind == NODE_FILE);
+        if (r == 0)
+                r = unit_plan_inherit(call, history_record(call));
+        if (r == 0)
+                unit_plan_make(call, on_units_planned);
+        else
+                call_fail(call, r);
+}
+
 static void plan_to_revert(Call *call)
 {
-        restore_plan(call, wants_merge(call), start_revert);
+        restore_plan(call, wants_merge(call), plan_units);
 }
 
 static void on_taken_back(int r, Failure *f, const ChangeRecord *record, void *userdata)
@@ -537,22 +441,11 @@ static int revert_zone(Call *call)
                                  reply_with_change);
 }
 
-int method_history_revert(Call *call)
+static int take_back_pending(Call *call)
 {
         const ChangeRecord *record = history_record(call);
         int r;
 
-        r = commit_options_check(call);
-        if (r == 0)
-                r = check_revertible(call);
-        if (r != 0)
-                return r;
-        if (record->zone_after)
-                return revert_zone(call);
-        if (record->state == CHANGE_APPLIED) {
-                history_load_content(call, plan_to_revert);
-                return 0;
-        }
         if (!deadlines_begin_revert(call->manager->deadlines, record->id))
                 return failure_set(&call->failure, EXM_E_CONFLICT,
                                    "change %" PRIu64 " is being confirmed or taken back just now",
@@ -564,5 +457,44 @@ int method_history_revert(Call *call)
                 deadlines_end_revert(call->manager->deadlines, record->id);
                 call_unref(call);
         }
+        return r;
+}
+
+static void on_pending_granted(Call *call)
+{
+        int r = take_back_pending(call);
+
+        if (r != 0)
+                call_fail(call, r);
+}
+
+static int add_unit_rights(Call *call)
+{
+        const ChangeRecord *record = history_record(call);
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < record->n_units; i++)
+                r = write_right_add_unit(call, record->units[i].id, record->units[i].verb);
+        return r;
+}
+
+int method_history_revert(Call *call)
+{
+        int r;
+
+        r = commit_options_check(call);
+        if (r == 0)
+                r = check_revertible(call);
+        if (r != 0)
+                return r;
+        if (history_record(call)->zone_after)
+                return revert_zone(call);
+        if (history_record(call)->state == CHANGE_APPLIED) {
+                history_load_content(call, plan_to_revert);
+                return 0;
+        }
+        r = add_unit_rights(call);
+        if (r == 0)
+                write_right_ask(call, on_pending_granted);
         return r;
 }

@@ -19,6 +19,7 @@
 #include "bus/key-watch.h"
 #include "bus/peer.h"
 #include "bus/transaction.h"
+#include "bus/unit-jobs.h"
 #include "util/log.h"
 
 #define CLOCK_INTERFACE "org.exmachina1.Clock"
@@ -226,6 +227,8 @@ static int make_rooms(Manager *m, const ManagerConfig *config)
         if (r >= 0)
                 r = clock_new(&m->clock, m->event, m->bus, m->pool, on_zone_changed, m);
         if (r >= 0)
+                r = unit_jobs_new(&m->unit_jobs, m);
+        if (r >= 0)
                 r = authoriser_new(&m->authoriser, m->limits);
         if (r >= 0)
                 r = audit_new(&m->audit, m->event);
@@ -250,6 +253,7 @@ static void manager_stop(Manager *m)
         Peer *peer;
 
         m->stopping = true;
+        unit_jobs_stop(m->unit_jobs);
         /* Commits that have begun are ended and answered before anything else is. */
         if (m->pool)
                 task_pool_settle(m->pool);
@@ -258,7 +262,11 @@ static void manager_stop(Manager *m)
                 failure_done(&call->failure);
                 failure_set(
                         &call->failure, EXM_E_TIMEOUT,
-                        "the service was stopped meanwhile; what it had asked systemd for goes on");
+                        call->past_return
+                                ? "the service was stopped meanwhile; the change that it was "
+                                  "making is taken back when it starts again: see ListChanges"
+                                : "the service was stopped meanwhile; what it had asked systemd "
+                                  "for goes on");
                 call_fail(call, EXM_E_TIMEOUT);
         }
         while ((t = LIST_FIRST(&m->transactions)))
@@ -323,6 +331,7 @@ Manager *manager_free(Manager *m)
                 return NULL;
         manager_stop(m);
         m->clock = clock_free(m->clock);
+        unit_jobs_free(m->unit_jobs);
         committer_free(m->committer);
         m->pool = task_pool_free(m->pool);
         deadlines_free(m->deadlines);

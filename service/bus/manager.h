@@ -35,6 +35,7 @@ typedef struct Call Call;
 typedef struct Transaction Transaction;
 typedef struct Deadlines Deadlines;
 typedef struct ZoneChange ZoneChange;
+typedef struct UnitJobs UnitJobs;
 typedef struct KeyWatch KeyWatch;
 typedef struct WaysToRoot WaysToRoot;
 
@@ -77,6 +78,7 @@ typedef struct Manager {
         Units *units;
         Clock *clock;
         ZoneChange *zone_change; /* the one that is under way */
+        UnitJobs *unit_jobs;
         Authoriser *authoriser;
         Audit *audit;
         KeyStore *keys;

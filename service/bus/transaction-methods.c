@@ -136,6 +136,12 @@ int method_transaction_rebase(Call *call)
         return r;
 }
 
+int method_transaction_affected(Call *call)
+{
+        write_affected(call);
+        return 0;
+}
+
 int method_transaction_commit(Call *call)
 {
         write_commit(call);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * write-right.h - may the caller write these files?
+ * write-right.h - may the caller write these files, and manage these units?
  *
- * What the caller's key covers is not asked for. Of the rest polkit is asked for each file on its
- * own, without a dialog: a plain no for any ends the call.
- * What is left to a dialog is one question: for the file, or for all of them (commit-several).
+ * What the caller's key covers is not asked for. Of the rest polkit is asked for each file and each
+ * unit on its own, without a dialog: a plain no for any ends the call before anybody is disturbed.
+ * What is left to a dialog is at most two questions: for the file, or for all of them
+ * (commit-several); for the unit, or for all of them (manage-several-units). A rule about one file
+ * or unit never sees a question about several.
  */
 #pragma once
 
@@ -13,12 +15,18 @@
 
 typedef struct Call Call;
 
+/* One question that no key has answered. */
+typedef struct Wish {
+        const char *action; /* static */
+        char *file;         /* or */
+        char *unit;
+        const char *verb; /* of a unit; static */
+        bool challenged;  /* polkit wants a dialog */
+} Wish;
+
 typedef struct WriteRight {
-        char **files;         /* names that are to be changed and that no key covers */
-        const char **actions; /* for each, of static strings */
-        size_t n_files, next;
-        char **challenged; /* names that polkit wants a dialog for */
-        const char *challenged_action;
+        Wish *wishes;
+        size_t n, next;
         void (*granted)(Call *call);
 } WriteRight;
 
@@ -26,7 +34,11 @@ typedef struct WriteRight {
  * owner, mode or a link gives power even over an ordinary file. Returns: 0 or -ENOMEM. */
 int write_right_add(Call *call, const char *file, bool plainly);
 
-/* Asks for all that was added (at least one was), then runs `granted`; or the call has failed. */
+/* Adds a unit by its real id; `verb` lives as long as the call. Returns: 0 or -ENOMEM. */
+int write_right_add_unit(Call *call, const char *unit, const char *verb);
+
+/* Asks for all that was added since it has asked last, then runs `granted`; or the call has failed.
+ */
 void write_right_ask(Call *call, void (*granted)(Call *call));
 
 void write_right_done(WriteRight *right);

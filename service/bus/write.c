@@ -12,6 +12,8 @@
 #include "bus/commit-options.h"
 #include "bus/listing.h"
 #include "bus/load.h"
+#include "bus/permission.h"
+#include "bus/query.h"
 #include "bus/render.h"
 #include "bus/signals.h"
 #include "bus/transaction.h"
@@ -46,8 +48,10 @@ static void start_commit(Call *call)
         size_t n;
         int r;
 
-        r = commit_options_record(call, &record);
-        if (r < 0) {
+        r = unit_plan_settle(call);
+        if (r == 0)
+                r = commit_options_record(call, &record);
+        if (r != 0) {
                 call_fail(call, r);
                 return;
         }
@@ -124,6 +128,16 @@ static void finish_unchanged(Call *call)
                 call_fail(call, r);
 }
 
+static void on_units_planned(Call *call)
+{
+        int r = unit_plan_add_rights(call);
+
+        if (r == 0)
+                write_right_ask(call, start_commit);
+        else
+                call_fail(call, r);
+}
+
 static void on_rendered(Call *call)
 {
         Rendered *rendered = call->state;
@@ -141,11 +155,14 @@ static void on_rendered(Call *call)
                 r = call_add_file(call, file_change_name(change));
                 if (r == 0)
                         r = write_right_add(call, file_change_name(change), is_plain(change));
+                if (r == 0)
+                        r = unit_plan_add_file(call, file_change_name(change),
+                                               change->kind == FILE_CHANGE_WRITE);
                 if (r == 0 && is_public(change))
                         r = strv_extend(&call->public_files, change->base->path);
         }
         if (r == 0)
-                write_right_ask(call, start_commit);
+                unit_plan_make(call, on_units_planned);
         else
                 call_fail(call, r);
 }
@@ -193,6 +210,60 @@ void write_commit(Call *call)
         r = commit_options_check(call);
         if (r == 0)
                 r = load_view(call, start_rendering);
+        if (r != 0)
+                call_fail(call, r);
+}
+
+/* --- which units --- */
+
+static void reply_affected(Call *call)
+{
+        sd_bus_message *reply = NULL;
+        const char *id;
+        size_t i = 0;
+        int r;
+
+        r = call_new_reply(call, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "s");
+        while (r >= 0 && (id = unit_plan_next(call, &i)))
+                r = sd_bus_message_append_basic(reply, 's', id);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        query_finish(call, r < 0 ? r : 0, reply);
+}
+
+static void find_affected(Call *call)
+{
+        unit_plan_affected(call, reply_affected);
+}
+
+static void on_rendered_for_units(Call *call)
+{
+        const Rendered *rendered = call->state;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < rendered->n_changes; i++)
+                r = unit_plan_add_file(call, file_change_name(&rendered->changes[i]), false);
+        if (r == 0)
+                call_authorise(call, &(AuthQuestion){ .action = "org.exmachina1.read-units" },
+                               find_affected);
+        else
+                call_fail(call, r);
+}
+
+static void render_for_units(Call *call)
+{
+        if (render_new(call, on_rendered_for_units))
+                render_start(call);
+        else
+                call_fail(call, -ENOMEM);
+}
+
+void write_affected(Call *call)
+{
+        int r = load_view(call, render_for_units);
+
         if (r != 0)
                 call_fail(call, r);
 }

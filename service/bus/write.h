@@ -18,3 +18,6 @@ void write_show(Call *call, const char *file, bool versions);
 
 /* Authorises and commits; replies t change. Ends the call. */
 void write_commit(Call *call);
+
+/* Replies as: the active units that use the files which a commit would change. Ends the call. */
+void write_affected(Call *call);

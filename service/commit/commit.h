@@ -26,7 +26,7 @@ typedef struct CommitJob CommitJob;
 /* Acts on the units of a change: its new files are in place, or (`back`) its old ones are again,
  * and those units that were acted on need to take them. Never called from within a function of this
  * header but commit_acted(). `record` has no content to rely on; it lives until commit_acted(),
- * which is due exactly once, and not before this returns. */
+ * which is due exactly once, also from within. */
 typedef void (*CommitAct)(CommitJob *job, const ChangeRecord *record, bool back, void *userdata);
 
 /* One per service. `pool`, `roots` and `journal` outlive it. */

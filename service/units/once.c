@@ -49,17 +49,21 @@ void units_reset_failed(Units *units, const char *id)
 
 /* systemd.timer(5): OnActiveSec=; the timer goes away once it has elapsed. A transient timer cannot
  * name another unit: it comes with a transient service of its own name, which starts `unit`. */
-static int append_timer(sd_bus_message *m, const char *name, uint64_t usec)
+static int append_timer(sd_bus_message *m, const char *name, const uint64_t *usecs, size_t n)
 {
         int r;
 
         r = sd_bus_message_append(m, "ss", name, "replace");
         if (r >= 0)
-                r = sd_bus_message_append(m, "a(sv)", 4, "Description", "s",
+                r = sd_bus_message_open_container(m, 'a', "(sv)");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "(sv)(sv)(sv)", "Description", "s",
                                           "Deadline of an ExMachina change", "RemainAfterElapse",
-                                          "b", false, "AccuracyUSec", "t", UINT64_C(100000),
-                                          "TimersMonotonic", "a(st)", 1, "OnActiveSec", usec);
-        return r;
+                                          "b", false, "AccuracyUSec", "t", UINT64_C(100000));
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = sd_bus_message_append(m, "(sv)", "TimersMonotonic", "a(st)", 1, "OnActiveSec",
+                                          usecs[i]);
+        return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
 static int append_service(sd_bus_message *m, const char *name, const char *unit)
@@ -75,7 +79,8 @@ static int append_service(sd_bus_message *m, const char *name, const char *unit)
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-void units_start_timer(Units *units, const char *name, const char *unit, uint64_t usec)
+void units_start_timer(Units *units, const char *name, const char *unit, const uint64_t *usecs,
+                       size_t n)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         static char what[] = "timer of a deadline";
@@ -91,7 +96,7 @@ void units_start_timer(Units *units, const char *name, const char *unit, uint64_
                     : sd_bus_message_new_method_call(units->bus, &m, SYSTEMD_NAME, SYSTEMD_PATH,
                                                      SYSTEMD_MANAGER, "StartTransientUnit");
         if (r >= 0)
-                r = append_timer(m, timer, usec);
+                r = append_timer(m, timer, usecs, n);
         if (r >= 0)
                 r = append_service(m, service, unit);
         if (r >= 0)

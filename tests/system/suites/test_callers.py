@@ -382,8 +382,8 @@ def test_t10_no_work_on_what_is_named_before_authorisation(t):
 GOLDEN_ACTIONS = {
     "read-config": "yes", "read-secret-config": "auth_admin", "write-config": "auth_admin",
     "write-sensitive-config": "auth_admin", "commit-several": "auth_admin", "read-units": "yes",
-    "manage-units": "auth_admin", "manage-unit-files": "auth_admin", "read-history": "auth_admin",
-    "manage-keys": "auth_admin", "set-timezone": "auth_admin"}
+    "manage-units": "auth_admin", "manage-several-units": "auth_admin", "manage-unit-files": "auth_admin",
+    "read-history": "auth_admin", "manage-keys": "auth_admin", "set-timezone": "auth_admin"}
 
 
 def test_t11_t12_polkit_knows_the_actions_as_they_are_meant(t):
