@@ -64,6 +64,12 @@ static const Verb verbs[] = {
           verb_unit_file },
         { "Units", "unmask", "UNIT...", "Take mask back", 1, -1, 0, verb_unit_file },
 
+        { "Rights", "whoami", "", "Show who the service takes you for", 0, 0, 0, verb_whoami },
+        { "Rights", "permitted", "VERB NAME...", "Show whether you may do something", 1, -1, 0,
+          verb_permitted },
+        { "Rights", "key", "create|list|revoke [NAME]", "Make, list and revoke secret keys", 1, 2,
+          TAKES_KEY | TAKES_OFFLINE, verb_key },
+
         { NULL, "match", "EXPRESSION", "The same as ls", 1, 1, 0, verb_ls },
         { NULL, "complete", "KIND PREFIX", "For the completions of shells", 2, 2, 0,
           verb_complete },

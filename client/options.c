@@ -258,7 +258,7 @@ static int take(Options *o, int value)
         case ARG_CONFIRM:
                 return take_number("confirm", 1, 3600, &o->confirm);
         case ARG_GRACE:
-                return take_number("grace", 0, 600, &o->grace);
+                return take_number("grace", 0, 300, &o->grace);
         case ARG_SINCE:
                 return take_time("since", false, &o->since);
         case ARG_BEFORE:

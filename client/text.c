@@ -174,6 +174,20 @@ char *text_quote(const char *s)
         return quoted;
 }
 
+char *unit_name_expand(const char *word)
+{
+        static const char *const suffixes[] = { ".service", ".socket", ".target",    ".timer",
+                                                ".path",    ".mount",  ".automount", ".swap",
+                                                ".slice",   ".scope",  ".device" };
+        const char *dot = strrchr(word, '.');
+        char *name;
+
+        for (size_t i = 0; dot && i < ELEMENTSOF(suffixes); i++)
+                if (strcmp(dot, suffixes[i]) == 0)
+                        return strdup(word);
+        return asprintf(&name, "%s.service", word) < 0 ? NULL : name;
+}
+
 static int span_parse(const char *s, uint64_t *ret)
 {
         static const struct {
@@ -201,6 +215,18 @@ static int span_parse(const char *s, uint64_t *ret)
         return -EINVAL;
 }
 
+static int utc_parse(const char *s, uint64_t *ret)
+{
+        struct tm tm = { 0 };
+        const char *end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm);
+        time_t seconds = end && *end == '\0' ? timegm(&tm) : -1;
+
+        if (seconds < 0)
+                return -EINVAL;
+        *ret = (uint64_t)seconds * 1000000;
+        return 0;
+}
+
 int time_parse(const char *s, uint64_t now, bool future, uint64_t *ret)
 {
         static const char *const formats[] = { "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d" };
@@ -225,6 +251,10 @@ int time_parse(const char *s, uint64_t now, bool future, uint64_t *ret)
                 *ret = (uint64_t)seconds * 1000000;
                 return 0;
         }
+        if (utc_parse(s, ret) == 0)
+                return 0;
+        if (future && s[0] == '+')
+                s++;
         if (span_parse(s, &span) < 0 || (!future && span > now))
                 return -EINVAL;
         *ret = future ? now + span : now - span;

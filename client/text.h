@@ -28,6 +28,9 @@ char *path_subtree(const char *expression);
 /* Is this the name of a file or a path, not a verb? */
 bool path_looks_like_one(const char *word);
 
+/* nginx: nginx.service. Returns: a new string, NULL out of memory. */
+char *unit_name_expand(const char *word);
+
 /* For a terminal: control characters, and what turns a line around, as \xNN and \uNNNN; newlines
  * stay if `lines`, tabs always. Returns: a new string, NULL out of memory. */
 char *text_for_terminal(const char *s, bool lines);
@@ -36,9 +39,9 @@ char *text_for_terminal(const char *s, bool lines);
  * string, NULL out of memory. */
 char *text_quote(const char *s);
 
-/* A moment: "2027-01-31", "2027-01-31 12:00[:00]", "@seconds", or a span such as "90s", "15min",
- * "2h", "30d", "1w": that long before (`future` false) or after `now`. In µs since 1970, local
- * time. Returns: 0 or -EINVAL. */
+/* A moment: "2027-01-31", "2027-01-31 12:00[:00]" (local time), "2027-01-31T12:00:00Z", "@seconds",
+ * or a span such as "90s", "15min", "2h", "30d", "1w": that long before `now` (`future` false), or
+ * after it (then a + may stand before it). In µs since 1970. Returns: 0 or -EINVAL. */
 int time_parse(const char *s, uint64_t now, bool future, uint64_t *ret);
 
 /* "2026-11-23 07:30:12", local time. Returns: a new string, NULL out of memory. */

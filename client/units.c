@@ -32,20 +32,6 @@ static const char *method_of(const char *verb)
         return NULL;
 }
 
-static char *unit_name(const char *word)
-{
-        static const char *const suffixes[] = { ".service", ".socket", ".target",    ".timer",
-                                                ".path",    ".mount",  ".automount", ".swap",
-                                                ".slice",   ".scope",  ".device" };
-        const char *dot = strrchr(word, '.');
-        char *name;
-
-        for (size_t i = 0; dot && i < ELEMENTSOF(suffixes); i++)
-                if (strcmp(dot, suffixes[i]) == 0)
-                        return strdup(word);
-        return asprintf(&name, "%s.service", word) < 0 ? NULL : name;
-}
-
 static Colour colour_of_active(const char *state)
 {
         if (strcmp(state, "failed") == 0)
@@ -160,7 +146,7 @@ int verb_status(Session *session, int argc, char **argv)
         if (!list)
                 return -ENOMEM;
         for (int i = 1; i < argc; i++) {
-                _cleanup_free_ char *name = unit_name(argv[i]);
+                _cleanup_free_ char *name = unit_name_expand(argv[i]);
                 _cleanup_json_ json_t *reply = NULL;
                 const json_t *status;
 
@@ -204,7 +190,7 @@ static int for_each(Session *session, int argc, char **argv,
         if (!answers)
                 return -ENOMEM;
         for (int i = 1; i < argc; i++) {
-                _cleanup_free_ char *name = unit_name(argv[i]);
+                _cleanup_free_ char *name = unit_name_expand(argv[i]);
 
                 if (!name)
                         return -ENOMEM;

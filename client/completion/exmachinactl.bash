@@ -34,6 +34,19 @@ __exmachinactl_argument() {
         esac
 }
 
+# After read and write a file, after a verb of units a unit.
+__exmachinactl_permitted() {
+        local units='start stop restart reload reload-or-restart enable disable mask unmask'
+
+        if [[ $prev == read || $prev == write ]]; then
+                __exmachinactl_ask files
+        elif [[ " $units " == *" $prev "* ]]; then
+                __exmachinactl_ask units
+        else
+                __exmachinactl_words "read write $units manage-keys read-history"
+        fi
+}
+
 # The words of the verb "$1", of which "$2" stand before the one that is being written.
 __exmachinactl_of_verb() {
         case $1:$2 in
@@ -50,6 +63,7 @@ __exmachinactl_of_verb() {
         enable:* | disable:* | mask:* | unmask:*)
                 __exmachinactl_ask units
                 ;;
+        permitted:*) __exmachinactl_permitted ;;
         key:0) __exmachinactl_words 'create list revoke' ;;
         diff:0) __exmachinactl_ask verbs ;;
         esac

@@ -2,6 +2,7 @@
 """exmachinactl in pipes: what it prints, what it changes, how it ends. (Terminals: test_terminal.py.)"""
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -384,7 +385,7 @@ def test_candidates_come_from_the_service(t):
           ["/files/etc/hosts/*[ipaddr='192.0.2.7']/canonical"])
     equal(candidates("files", "/etc/ssh/sshd_c"), ["/etc/ssh/sshd_config"])
     has(candidates("files", "/etc/s"), "/etc/ssh/")
-    equal(candidates("units", "dbus.ser"), ["dbus.service"])
+    equal(candidates("units", "systemd-journald.ser"), ["systemd-journald.service"])
     equal(candidates("paths", "/etc/shadow/"), [])
     ctl(*SET)
     number = str(t.root.History.ListChanges(limit=1)[0]["id"])
@@ -408,6 +409,57 @@ def test_key_file_is_private(t):
     done = ctl("--key-file", str(key), "get", "/etc/hosts/1/ipaddr", user="alice", status=1)
     has(done.err, "exm1_")
     has_not(done.err, "something")
+
+
+def test_keys_are_made_used_and_revoked(t):
+    setup(t)
+    create = ("key", "create", "exm-cli", "--user", "alice", "--write", "/etc/hosts", "--expires", "+30d")
+    ctl(*create, user="bob", status=4)
+    has(ctl("key", "create", "exm-cli", status=2).err, "--user")
+    done = ctl(*create)
+    t.undo(lambda: ctl("key", "revoke", "exm-cli", status=None))
+    assert re.fullmatch(r"exm1_exm-cli_[A-Za-z0-9_-]{43}\n", done.out), "the key and nothing else"
+    has_not(done.err, done.out.strip())
+    equal(ctl("key", "list").out.split("\t")[:6], ["exm-cli", "alice", "", "/etc/hosts", "", "no"])
+    file = str(t.file("/run/exm-key", done.out, mode=0o600, owner=(6001, 6001)))
+    ctl(*SET, user="alice", status=4)
+    equal(ctl("--key-file", file, *SET, user="alice").out, DIFF)
+    equal(text(), CHANGED)
+    has(t.root.History.ListChanges(limit=1)[0]["authority"], "exm-cli")
+    has(ctl("whoami", user="alice", EXMACHINA_KEY_FILE=file).out,
+        "user alice (uid 6001)\nkey exm-cli, until 20", " write: /etc/hosts\n")
+    equal(ctl("whoami", user="alice").out, "user alice (uid 6001)\n")
+    wants = ("permitted", "write", "/etc/hosts", "restart", "systemd-journald", "manage-keys")
+    equal(ctl(*wants, user="alice", status=4, EXMACHINA_KEY_FILE=file).out,
+          "write\t/etc/hosts\tyes\nrestart\tsystemd-journald.service\tchallenge\nmanage-keys\t\tchallenge\n")
+    equal([answer["answer"] for answer in ctl("-j", *wants).json], 3 * ["yes"])
+    ctl("--key-file", file, "whoami", user="bob", status=1)  # he cannot read it
+    ctl("key", "revoke", "exm-cli")
+    has(ctl("--key-file", file, *SET, user="alice", status=4).err, "key")
+    equal(ctl("key", "list", "-j").json, [])
+    has_not(t.journal.text(), done.out.strip())
+
+
+def test_a_key_that_nobody_has_seen_is_revoked(t):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(["exmachinactl", "key", "create", "exm-lost", "--user", "alice", "--read",
+                               "/etc/hosts"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    equal(done.returncode, 1)
+    has(done.stderr, "revoked again")
+    equal(ctl("key", "list", "-j").json, [])
+
+
+def test_keys_are_made_without_the_bus(t):
+    root = Path(tempfile.mkdtemp(prefix="exm-root-"))
+    t.undo(lambda: shutil.rmtree(root))
+    (root / "etc").mkdir()
+    create = ("key", "create", "exm-off", "--user", "nobody-here", "--read", "/etc/hosts", "--expires",
+              "2099-01-31T12:00:00Z", "--offline", "--root", str(root))
+    done = ctl(*create, DBUS_SYSTEM_BUS_ADDRESS="unix:path=/run/none")
+    assert re.fullmatch(r"exm1_exm-off_[A-Za-z0-9_-]{43}\n", done.out), "the key and nothing else"
+    has((root / "etc/exmachina/keys.d/exm-off.key").read_text(), "nobody-here", "2099-01-31T12:00:00Z")
+    ctl("key", "create", "exm-off", "--user", "x", "--root", str(root), status=2)
+    ctl("-H", "localhost", *create, status=2)
 
 
 def test_another_machine_over_ssh(t):

@@ -119,6 +119,11 @@ static void moments_are_read(void **state)
         assert_int_equal(t, now - 7200 * second);
         assert_int_equal(time_parse("30d", now, true, &t), 0);
         assert_int_equal(t, now + 30 * 86400 * second);
+        assert_int_equal(time_parse("+90m", now, true, &t), 0);
+        assert_int_equal(t, now + 5400 * second);
+        assert_int_equal(time_parse("2026-11-23T07:30:00Z", now, true, &t), 0);
+        assert_int_equal(t, 1795419000 * second);
+        assert_int_equal(time_parse("+90m", now, false, &t), -EINVAL);
         t = 7;
         static const char *const bad[] = { "",           "soon",        "5",   "d",
                                            "2026-13-01", "2026-11-23x", "-5s", "99999999999w",
