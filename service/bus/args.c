@@ -295,3 +295,13 @@ const Option *args_option(const Args *args, const char *name)
                         return &args->options[i];
         return NULL;
 }
+
+void args_wipe(sd_bus_message *message)
+{
+        const char *text;
+
+        if (sd_bus_message_rewind(message, /* complete= */ true) < 0)
+                return;
+        while (sd_bus_message_read_basic(message, 's', &text) > 0)
+                explicit_bzero((char *)text, strlen(text));
+}

@@ -59,5 +59,9 @@ int args_decode(Args *ret, const Method *method, sd_bus_message *message, const 
                 Failure *f);
 void args_done(Args *args);
 
+/* Overwrites the text at the beginning of a sensitive message's arguments: sd-bus wipes what it
+ * sends, not what it has received. What was decoded of it is not to be used any more. */
+void args_wipe(sd_bus_message *message);
+
 /* Returns: the option if the caller gave it, else NULL. */
 const Option *args_option(const Args *args, const char *name);

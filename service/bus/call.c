@@ -70,6 +70,8 @@ Call *call_unref(Call *call)
         free(call->about_unit);
         free(call->about_key);
         key_unref(call->key);
+        if (call->method->sensitive)
+                args_wipe(call->message);
         sd_bus_message_unref(call->message);
         transaction_unref(call->transaction);
         free(call);

@@ -51,9 +51,12 @@ int gate_on_method(sd_bus_message *message, void *userdata, sd_bus_error *error)
                 m = transaction_manager(transaction);
         }
         calls_count(m, (uid_t)-1, &n_user, &n_total);
-        if (n_total >= m->limits->calls_total)
+        if (n_total >= m->limits->calls_total) {
+                if (method->sensitive)
+                        args_wipe(message);
                 return refuse(message, EXM_E_LIMIT_EXCEEDED,
                               "too many calls are under way: try again later");
+        }
 
         r = peer_get(m, sd_bus_message_get_sender(message), &peer);
         if (r < 0)

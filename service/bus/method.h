@@ -60,7 +60,7 @@ typedef struct Method {
         int about_args[2];
         const char *verb;
         const OptionSpec *options;
-        bool sensitive; /* its messages are wiped, its arguments are on no record */
+        bool sensitive; /* its messages are wiped (args_wipe()), its arguments are on no record */
         int (*run)(Call *call);
 } Method;
 

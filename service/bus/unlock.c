@@ -4,7 +4,7 @@
  *
  * Wrong keys only cost time, and only their own user's: each takes a token of its uid, a right one
  * gives its token back, and who finds none waits for his turn. The key's text is never copied here:
- * the call holds the message, which sd-bus wipes.
+ * the call holds the message, and wipes it at its end.
  */
 #include <errno.h>
 #include <string.h>
