@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
 #include "countdown.h"
 #include "exit-status.h"
+#include "text.h"
 
 #define FIND_OUT_SECONDS 30  /* for a service that was killed to come back, or a network */
 #define FIND_OUT_MSEC    250 /* between two questions */
@@ -30,14 +32,31 @@ static int make_token(char token[CHANGE_TOKEN_SIZE])
         return 0;
 }
 
+/* A name without suffix means a service, here too. */
+static int append_units(sd_bus_message *m, const char *key, char *const *words)
+{
+        _cleanup_strv_ char **names = NULL;
+        char *const *s;
+        int r;
+
+        STRV_FOREACH(s, words) {
+                _cleanup_free_ char *name = unit_name_expand(*s);
+
+                r = name ? strv_extend(&names, name) : -ENOMEM;
+                if (r < 0)
+                        return r;
+        }
+        return message_append_option_strings(m, key, names);
+}
+
 static int append_unit_options(const Options *options, sd_bus_message *m)
 {
         int r;
 
-        r = message_append_option_strings(m, "reload", options->reload);
+        r = append_units(m, "reload", options->reload);
         if (r < 0)
                 return r;
-        r = message_append_option_strings(m, "restart", options->restart);
+        r = append_units(m, "restart", options->restart);
         if (r < 0)
                 return r;
         if (options->reload_affected) {
@@ -163,13 +182,52 @@ static int find_out(Session *session, const char *token, uint64_t *ret)
         return EXIT_UNKNOWN;
 }
 
+/* ---------------------------------------------------------------- an interrupted wait */
+
+/* What a signal says, ready beforehand: a handler may do no more than write it. */
+static char last_words[CHANGE_TOKEN_SIZE + 160];
+
+static void on_interrupt(_unused_ int number)
+{
+        ssize_t n = write(STDERR_FILENO, last_words, strlen(last_words));
+
+        _exit(n < 0 ? EXIT_FAILED : EXIT_UNKNOWN);
+}
+
+static const int interrupts[] = { SIGINT, SIGTERM, SIGHUP };
+
+/* What is ignored stays so: nohup means it. */
+static void catch_interrupts(const char *token, struct sigaction *before)
+{
+        const struct sigaction action = { .sa_handler = on_interrupt };
+
+        snprintf(last_words, sizeof(last_words),
+                 "\nexmachinactl: interrupted; what becomes of the change is told by "
+                 "'exmachinactl history --token %s'\n",
+                 token);
+        for (size_t i = 0; i < ELEMENTSOF(interrupts); i++) {
+                sigaction(interrupts[i], &action, &before[i]);
+                if (before[i].sa_handler == SIG_IGN)
+                        sigaction(interrupts[i], &before[i], NULL);
+        }
+}
+
+static void release_interrupts(const struct sigaction *before)
+{
+        for (size_t i = 0; i < ELEMENTSOF(interrupts); i++)
+                sigaction(interrupts[i], &before[i], NULL);
+}
+
 int change_send(Session *session, sd_bus_message *m, const char *token, uint64_t *ret)
 {
+        struct sigaction before[ELEMENTSOF(interrupts)] = { 0 };
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_message_ sd_bus_message *reply = NULL;
         int r;
 
+        catch_interrupts(token, before);
         r = sd_bus_call(session->bus, m, UINT64_MAX, &error, &reply);
+        release_interrupts(before);
         if (r >= 0) {
                 r = sd_bus_message_read(reply, "t", ret);
                 return r < 0 ? r : 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * edit.c - the verbs that change files: one edit (set, rm, ...), a script of them (edit), and diff.
+ * edit.c - the verbs that change files: one edit (set, rm, ...), a script of them (edit), diff,
+ * validate.
  *
  * All go one way: a transaction is begun, edited, its diff shown, and committed or dropped.
  */
@@ -15,6 +16,12 @@
 #include "verb.h"
 
 #define INPUT_MAX (8U << 20) /* a message of D-Bus would not be longer either */
+
+typedef enum Mode {
+        MODE_COMMIT,
+        MODE_DIFF,
+        MODE_VALIDATE,
+} Mode;
 
 /* A file of the user's, or standard input: text without NUL. Returns: 0, EXIT_FAILED, -ENOMEM. */
 static int read_input(const char *name, char **ret)
@@ -43,7 +50,23 @@ static int read_input(const char *name, char **ret)
         return 0;
 }
 
-static int run_script(Session *session, const Script *script, const char *origin, bool dry_run)
+/* What --dry-run can tell of the units. */
+static int note_affected(Session *session, const char *transaction)
+{
+        _cleanup_json_ json_t *units = NULL;
+        const json_t *unit;
+        size_t i;
+        int r;
+
+        r = transaction_affected(session, transaction, &units);
+        if (r != 0)
+                return r;
+        json_array_foreach(units, i, unit)
+                output_note(session->output, "%s would be reloaded", json_string_value(unit));
+        return 0;
+}
+
+static int run_script(Session *session, const Script *script, const char *origin, Mode mode)
 {
         _cleanup_free_ char *transaction = NULL;
         _cleanup_json_ json_t *diffs = NULL;
@@ -58,7 +81,14 @@ static int run_script(Session *session, const Script *script, const char *origin
         r = transaction_diff(session, transaction, &diffs);
         if (r != 0)
                 return r;
-        if (dry_run)
+        if (mode == MODE_VALIDATE)
+                return transaction_validate(session, transaction, /* failures_only= */ false);
+        if (mode == MODE_DIFF && session->options->reload_affected) {
+                r = note_affected(session, transaction);
+                if (r != 0)
+                        return r;
+        }
+        if (mode == MODE_DIFF)
                 return change_show_diffs(session, diffs);
         return transaction_commit(session, transaction, diffs);
 }
@@ -102,13 +132,18 @@ static int take_script(Script *script, const char *name)
         return 0;
 }
 
+static Mode mode_of(const Session *session)
+{
+        return session->options->dry_run ? MODE_DIFF : MODE_COMMIT;
+}
+
 int verb_edit(Session *session, int argc, char **argv)
 {
         _cleanup_script_ Script script = { 0 };
         int r;
 
         r = take_words(&script, argv);
-        return r != 0 ? r : run_script(session, &script, NULL, session->options->dry_run);
+        return r != 0 ? r : run_script(session, &script, NULL, mode_of(session));
 }
 
 int verb_script(Session *session, int argc, char **argv)
@@ -117,21 +152,23 @@ int verb_script(Session *session, int argc, char **argv)
         int r;
 
         r = take_script(&script, argv[1]);
-        return r != 0 ? r : run_script(session, &script, argv[1], session->options->dry_run);
+        return r != 0 ? r : run_script(session, &script, argv[1], mode_of(session));
 }
 
 int verb_diff(Session *session, int argc, char **argv)
 {
         _cleanup_script_ Script script = { 0 };
         bool is_script = strcmp(argv[1], "edit") == 0;
+        Mode mode = strcmp(argv[0], "validate") == 0 ? MODE_VALIDATE : MODE_DIFF;
         int r;
 
         if (is_script && argc != 3) {
-                output_error("'diff edit' is written as: exmachinactl diff edit FILE|-");
+                output_error("'%s edit' is written as: exmachinactl %s edit FILE|-", argv[0],
+                             argv[0]);
                 return EXIT_USAGE;
         }
         r = is_script ? take_script(&script, argv[2]) : take_words(&script, argv + 1);
         if (r != 0)
                 return r;
-        return run_script(session, &script, is_script ? argv[2] : NULL, true);
+        return run_script(session, &script, is_script ? argv[2] : NULL, mode);
 }

@@ -33,6 +33,8 @@ static const Verb verbs[] = {
           verb_script },
         { "Editing", "diff", "VERB ARGUMENT...", "Show what an edit would change", 1, -1,
           TAKES_STAGE, verb_diff },
+        { "Editing", "validate", "VERB ARGUMENT...",
+          "Have the files that an edit would make checked", 1, -1, TAKES_STAGE, verb_diff },
         { "Editing", "shell", "", "Look, edit and commit, command by command", 0, 0, TAKES_STAGE,
           verb_shell },
 

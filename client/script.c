@@ -14,7 +14,7 @@
 
 #define COMMAND_MAX_WORDS 16
 
-static const EditVerb verbs[] = {
+static const EditVerb verbs[EDIT_VERBS] = {
         { "set", "pv", "clear", "PATH VALUE", "Set the value of a node, which is made if missing" },
         { "clear", "p", NULL, "PATH", "Take the value of a node away" },
         { "touch", "p", NULL, "PATH", "Make a node if there is none" },

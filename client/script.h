@@ -40,6 +40,7 @@ void script_done(Script *script);
  * are known too. `i` counts all rows. */
 const EditVerb *edit_verb_find(const char *name);
 const EditVerb *edit_verb_at(size_t i);
+#define EDIT_VERBS 16U
 
 /* Adds one edit, from words that are separate already; paths may be short. `line` is kept.
  * Returns: 0; 1, with a sentence in *ret_problem; -ENOMEM. */

@@ -140,6 +140,7 @@ static int status_of(const sd_bus_error *error)
                 { SERVICE_NAME ".Error.NoSuchUnit", EXIT_NOT_THERE },
                 { SERVICE_NAME ".Error.NoSuchChange", EXIT_NOT_THERE },
                 { SERVICE_NAME ".Error.Conflict", EXIT_CONFLICT },
+                { SERVICE_NAME ".Error.ValidationFailed", EXIT_INVALID },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++)

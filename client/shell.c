@@ -136,6 +136,29 @@ static int command_diff(Shell *shell, int argc, char **argv)
         return r != 0 ? r : change_show_diffs(shell->session, diffs);
 }
 
+static int command_affected(Shell *shell, int argc, char **argv)
+{
+        _cleanup_json_ json_t *units = NULL;
+        const json_t *unit;
+        size_t i;
+        int r;
+
+        r = transaction_affected(shell->session, shell->transaction, &units);
+        if (r != 0 || output_is_json(shell->session->output))
+                return r != 0 ? r : output_json(shell->session->output, units);
+        json_array_foreach(units, i, unit)
+        {
+                output_text(shell->session->output, COLOUR_NONE, json_string_value(unit), false);
+                putchar('\n');
+        }
+        return 0;
+}
+
+static int command_validate(Shell *shell, int argc, char **argv)
+{
+        return transaction_validate(shell->session, shell->transaction, /* failures_only= */ false);
+}
+
 static int command_rebase(Shell *shell, int argc, char **argv)
 {
         int r;
@@ -216,6 +239,9 @@ static const Command commands[] = {
         { "ls", "EXPRESSION", "List the paths that match", 1, 1, command_ls },
         { "print", "EXPRESSION", "Print what matches with all below it", 1, 1, command_print },
         { "diff", "", "Show what a commit would change", 0, 0, command_diff },
+        { "affected", "", "List the active units that use the files", 0, 0, command_affected },
+        { "validate", "", "Have the new files checked by those who will read them", 0, 0,
+          command_validate },
         { "commit", "[--message=TEXT] [--confirm=SECONDS] ...", "Write all edits", 0, 99,
           command_commit },
         { "rollback", "", "Drop all edits", 0, 0, command_rollback },
@@ -329,27 +355,20 @@ static char *next_candidate(const char *word, int state)
 
 static char *next_command(const char *word, int state)
 {
-        const size_t n_edits = 16;
         static size_t i;
-        const char *name;
 
         if (state == 0)
                 i = 0;
         rl_completion_append_character = ' ';
-        for (;; i++) {
-                const EditVerb *edit = i < n_edits ? edit_verb_at(i) : NULL;
+        while (i < EDIT_VERBS + ELEMENTSOF(commands)) {
+                const char *name =
+                        i < EDIT_VERBS ? edit_verb_at(i)->name : commands[i - EDIT_VERBS].name;
 
-                name = edit ? edit->name
-                       : i >= n_edits && i - n_edits < ELEMENTSOF(commands)
-                               ? commands[i - n_edits].name
-                               : NULL;
-                if (!name && i >= n_edits)
-                        return NULL;
-                if (name && strncmp(name, word, strlen(word)) == 0) {
-                        i++;
+                i++;
+                if (strncmp(name, word, strlen(word)) == 0)
                         return strdup(name);
-                }
         }
+        return NULL;
 }
 
 static char **complete_word(const char *word, int start, _unused_ int end)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "change.h"
+#include "exit-status.h"
 
 #define IDLE_SECONDS 3600U /* the longest: a person at a prompt may think */
 
@@ -111,6 +112,66 @@ int transaction_diff(Session *session, const char *path, json_t **ret)
         return 0;
 }
 
+int transaction_affected(Session *session, const char *path, json_t **ret)
+{
+        _cleanup_json_ json_t *reply = NULL;
+        int r;
+
+        r = session_call_at(session, &reply, path, "Transaction", "Affected", NULL);
+        if (r != 0)
+                return r;
+        *ret = json_incref(json_array_get(reply, 0));
+        return 0;
+}
+
+/* On standard error if it is why something failed. */
+static int print_report(const Session *session, const json_t *report, bool is_reason)
+{
+        const char *file = field_string(report, "file"), *output = field_string(report, "output");
+        _cleanup_free_ char *line = NULL, *where = NULL;
+        uint64_t number = field_number(report, "line");
+
+        if (asprintf(&where, number > 0 ? "%s:%" PRIu64 : "%s", file, number) < 0 ||
+            asprintf(&line, "%s: %s%s%s%s%s", field_string(report, "validator"),
+                     field_string(report, "result"), file[0] ? ": " : "", where,
+                     output[0] ? ": " : "", output) < 0)
+                return -ENOMEM;
+        if (is_reason)
+                return output_error("%s", line) < 0 ? -EIO : 0;
+        output_text(session->output, COLOUR_NONE, line, true);
+        putchar('\n');
+        return 0;
+}
+
+int transaction_validate(Session *session, const char *path, bool failures_only)
+{
+        _cleanup_json_ json_t *reply = NULL;
+        const json_t *report;
+        bool failed = false;
+        size_t i;
+        int r;
+
+        r = session_call_at(session, &reply, path, "Transaction", "Validate", "a{sv}", 0);
+        if (r != 0)
+                return r;
+        json_array_foreach(json_array_get(reply, 0), i, report)
+        {
+                bool this_one = strcmp(field_string(report, "result"), "failed") == 0;
+
+                failed = failed || this_one;
+                if (output_is_json(session->output) || (failures_only && !this_one))
+                        continue;
+                r = print_report(session, report, failures_only);
+                if (r < 0)
+                        return r;
+        }
+        if (output_is_json(session->output) && !failures_only)
+                r = output_json(session->output, json_array_get(reply, 0));
+        else if (json_array_size(json_array_get(reply, 0)) == 0)
+                output_note(session->output, "no validator knows these files");
+        return r < 0 ? r : failed ? EXIT_INVALID : 0;
+}
+
 int transaction_rollback(Session *session, const char *path)
 {
         return session_call_at(session, NULL, path, "Transaction", "Rollback", NULL);
@@ -130,6 +191,8 @@ int transaction_commit(Session *session, const char *path, const json_t *diffs)
         if (r < 0)
                 return r;
         r = change_send(session, m, token, &change);
+        if (r == EXIT_INVALID)
+                transaction_validate(session, path, /* failures_only= */ true);
         if (r != 0)
                 return r;
         return change_finish(session, change, diffs);

@@ -19,6 +19,11 @@ int transaction_begin(Session *session, char **ret);
 int transaction_edit(Session *session, const char *path, const Script *script, const char *origin);
 /* *ret: [[file, diff]...]. */
 int transaction_diff(Session *session, const char *path, json_t **ret);
+/* The units that --reload-affected would reload: [name...]. */
+int transaction_affected(Session *session, const char *path, json_t **ret);
+/* What validators say of the new files, printed; with `failures_only`, as the reasons of an error.
+ * EXIT_INVALID if one fails. */
+int transaction_validate(Session *session, const char *path, bool failures_only);
 /* Without arguments and answer: Rollback. */
 int transaction_rollback(Session *session, const char *path);
 /* With the options of the command line; then as change_finish() (change.h). */

@@ -65,7 +65,7 @@ __exmachinactl_of_verb() {
                 ;;
         permitted:*) __exmachinactl_permitted ;;
         key:0) __exmachinactl_words 'create list revoke' ;;
-        diff:0) __exmachinactl_ask verbs ;;
+        diff:0 | validate:0) __exmachinactl_ask verbs ;;
         esac
 }
 
@@ -90,7 +90,7 @@ _exmachinactl() {
                         ((i++))
                 elif [[ ${words[i]} == -* ]]; then
                         :
-                elif [[ -z $verb || ($verb == diff && $before == 0) ]]; then
+                elif [[ -z $verb || ($verb == @(diff|validate) && $before == 0) ]]; then
                         verb=${words[i]} before=0
                 else
                         ((before++))

@@ -368,6 +368,17 @@ def test_units(t):
     equal(ctl("-j", "disable", name, "--now").json[0]["changes"][0][0], "unlink")
     ctl("status", name, status=3)
 
+    t.file("/etc/hosts", HOSTS)
+    ctl("start", name)
+    process = ctl("-j", "status", name).json[0]["main_pid"]
+    ctl(*SET, "--restart", name, "--grace=0", "-q")
+    assert ctl("-j", "status", name).json[0]["main_pid"] != process
+    equal(t.root.History.ListChanges(limit=1)[0]["units"], [PROBE])
+    done = ctl("set", "/etc/hosts/1/ipaddr", "192.0.2.51", "--reload=exm-none", status=None)
+    assert done.status != 0
+    has(done.err, "exm-none.service")
+    equal((done.out, text()), ("", CHANGED))
+
 
 # ---------------------------------------------------------------- completion, keys, other machines
 

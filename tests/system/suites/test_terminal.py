@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """exmachinactl on a terminal: the countdown, passwords, tables and colours, completion, the shell."""
 import os
+import re
 from pathlib import Path
 
 import daemon
@@ -83,6 +84,21 @@ def test_a_lost_terminal_is_no_yes(t):
     terminal.close()
     deadline.wait_until(lambda: text() == HOSTS)
     equal(state(t.root, last(t)), "reverted")
+
+
+def test_an_interrupted_wait_tells_how_to_ask(t):
+    """The change waits for its unit: it goes on, and its token finds it."""
+    t.unit("exm-slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'read x < /run/exm-fifo'\n")
+    os.mkfifo("/run/exm-fifo")
+    t.undo(lambda: os.unlink("/run/exm-fifo"))
+    terminal = setup(t)
+    terminal.type(f"{SET} --restart exm-slow --grace 0; echo status $?.")
+    daemon.wait_for(lambda: text() == CHANGED, "the files are in place", 20)
+    terminal.keys("C-c")
+    token = re.search(r"--token (exmachinactl-[0-9a-f]+)'", terminal.wait("interrupted", "status 7.").replace("\n", ""))[1]
+    Path("/run/exm-fifo").write_text("go on\n")
+    daemon.wait_for(lambda: t.root.History.ListChanges(token=token, state="applied"), "the change", 20)
+    equal(text(), CHANGED)
 
 
 test_nobody_answers.slow = test_a_lost_terminal_is_no_yes.slow = True
