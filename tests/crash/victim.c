@@ -5,6 +5,7 @@
  *
  *   victim prepare DIR           makes DIR/etc with the old files, and an empty DIR/state
  *   victim commit DIR [SECONDS]  changes six files; to be confirmed within SECONDS
+ *   victim follow DIR [SECONDS]  the same, and a unit follows: what is done around its job
  *   victim revert DIR            takes the pending change back
  *   victim recover DIR           what a start of the service does
  *   victim state DIR             prints the state of the newest change, and how many are unfinished
@@ -139,7 +140,16 @@ static FileChange make_change(const Victim *v, FileChangeKind kind, const char *
         return change;
 }
 
-static int commit(const Victim *v, uint32_t confirm_within, Failure *f)
+/* The unit's job succeeds. */
+static int follow(const Victim *v, ChangeRecord *record, Failure *f)
+{
+        int r;
+
+        r = journal_set_acted(v->journal, record->id, 0, 1, f);
+        return r == 0 ? batch_finish(v->journal, record, f) : r;
+}
+
+static int commit(const Victim *v, bool with_unit, uint32_t confirm_within, Failure *f)
 {
         ChangeRecord record = { .confirm_within = confirm_within };
         FileChange changes[N_CHANGES] = {
@@ -152,16 +162,36 @@ static int commit(const Victim *v, uint32_t confirm_within, Failure *f)
         };
         int r;
 
+        if (with_unit && change_record_add_unit(&record, "a.service", "restart", true) < 0)
+                die("unit", -ENOMEM, NULL);
         changes[0].set_mode = true;
         changes[0].mode = 0600;
         (void)getppid();
         short_begin();
         r = batch_apply(v->roots, v->journal, &record, changes, N_CHANGES, f);
+        if (r == 0 && with_unit)
+                r = follow(v, &record, f);
         if (r == 0)
                 (void)getppid();
         for (size_t i = 0; i < N_CHANGES; i++)
                 file_change_done(&changes[i]);
         change_record_done(&record);
+        return r;
+}
+
+/* The files go back, the unit follows, the change ends. */
+static int take_back(const Victim *v, uint64_t id, const char *why, Failure *f)
+{
+        _cleanup_record_ ChangeRecord record = { 0 };
+        Recovery recovery;
+        int r;
+
+        r = recover_revert(v->journal, v->roots, id, why, &record, &recovery, f);
+        if (r == 0 && recovery.n_due > 0)
+                r = journal_set_acted(v->journal, id, 0, record.units[0].acted + 1, f);
+        if (r == 0 && recovery.n_due > 0)
+                r = recover_end(v->journal, &record, f);
+        recovery_done(&recovery);
         return r;
 }
 
@@ -173,6 +203,8 @@ static int recover(const Victim *v, Failure *f)
         (void)getppid();
         short_begin();
         r = recover_all(v->journal, v->roots, &recovery, f);
+        for (size_t i = 0; r == 0 && i < recovery.n_due; i++)
+                r = take_back(v, recovery.due[i], "interrupted", f);
         recovery_done(&recovery);
         return r;
 }
@@ -180,8 +212,6 @@ static int recover(const Victim *v, Failure *f)
 static int revert(const Victim *v, Failure *f)
 {
         _cleanup_free_ uint64_t *ids = NULL;
-        ChangeRecord record = { 0 };
-        Recovery recovery;
         size_t n = 0;
         int r;
 
@@ -190,10 +220,7 @@ static int revert(const Victim *v, Failure *f)
         r = journal_unfinished(v->journal, &ids, &n, f);
         if (r != 0 || n != 1)
                 return r != 0 ? r : -ENOENT;
-        r = recover_revert(v->journal, v->roots, ids[0], "asked for", &record, &recovery, f);
-        change_record_done(&record);
-        recovery_done(&recovery);
-        return r;
+        return take_back(v, ids[0], "asked for", f);
 }
 
 static int print_state(const Victim *v, Failure *f)
@@ -217,7 +244,9 @@ static int print_state(const Victim *v, Failure *f)
 static int run(const Victim *v, const char *verb, const char *argument, Failure *f)
 {
         if (strcmp(verb, "commit") == 0)
-                return commit(v, argument ? (uint32_t)atoi(argument) : 0, f);
+                return commit(v, false, argument ? (uint32_t)atoi(argument) : 0, f);
+        if (strcmp(verb, "follow") == 0)
+                return commit(v, true, argument ? (uint32_t)atoi(argument) : 0, f);
         if (strcmp(verb, "revert") == 0)
                 return revert(v, f);
         if (strcmp(verb, "recover") == 0)
@@ -247,7 +276,8 @@ int main(int argc, char **argv)
         int r;
 
         if (argc < 3) {
-                fprintf(stderr, "usage: %s prepare|commit|revert|recover|state DIR [SECONDS]\n",
+                fprintf(stderr,
+                        "usage: %s prepare|commit|follow|revert|recover|state DIR [SECONDS]\n",
                         argv[0]);
                 return 2;
         }

@@ -33,8 +33,9 @@ from samples import HOSTS  # noqa: E402
 
 NOTES = Path("/var/lib/exm-reboot")  # what one boot tells the next
 RECOVER = "exmachina-recover.service"
-PENDING, CONFIRMED, APPLIED, EXTENDED, EDITED, UNIT = (
-    f"/etc/sysctl.d/exm-{name}.conf" for name in ("pending", "confirmed", "applied", "extended", "edited", "unit"))
+PENDING, CONFIRMED, APPLIED, EXTENDED, EDITED, UNIT, FOLLOWED, GRACE = (
+    f"/etc/sysctl.d/exm-{name}.conf" for name in
+    ("pending", "confirmed", "applied", "extended", "edited", "unit", "followed", "grace"))
 MADE = Path("/etc/systemd/system/exm-made.service.d/x.conf")
 OLD, NEW = "a = 1\n", "a = 2\n"
 
@@ -47,6 +48,8 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStart=/bin/sh -c 'cp /etc/hosts %s/%s-saw; systemctl show -P Environment exm-made.service > %s/%s-environment; true'
 """
+# It says what it has started with.
+FOLLOWER = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'cat %s >> %s/%s-saw'\n"
 EMERGENCY = """[Unit]
 DefaultDependencies=no
 After=exmachina-recover.service
@@ -107,7 +110,7 @@ def boot_1():
     """Sets the stage."""
     root = Client("root")
     write("/etc/hosts", HOSTS)
-    for path in (PENDING, CONFIRMED, APPLIED, EXTENDED, EDITED, UNIT):
+    for path in (PENDING, CONFIRMED, APPLIED, EXTENDED, EDITED, UNIT, FOLLOWED, GRACE):
         write(path, OLD)
     os.chmod(PENDING, 0o640)
     daemon.run("setfacl", "-m", "u:carol:r", PENDING)
@@ -115,6 +118,9 @@ def boot_1():
     for name, head in SEERS.items():
         enable(name, SEER % (head, NOTES, name, NOTES, name))
     apply = root.Config.Apply
+    for name, path in (("exm-followed", FOLLOWED), ("exm-grace", GRACE)):
+        enable(name, FOLLOWER % (path, NOTES, name))
+    daemon.run("systemctl", "daemon-reload")
     note(boot=boot_id(), fingerprint=repr(daemon.fingerprint(PENDING)),
          applied=apply([edit(APPLIED)]),
          confirmed=apply([edit(CONFIRMED)], confirm_within=600),
@@ -125,6 +131,9 @@ def boot_1():
          edited=apply([edit(EDITED), edit(UNIT)], confirm_within=3600))
     root.History.Confirm(notes()["confirmed"])
     root.History.Extend(notes()["extended"], 3000)
+    note(followed=apply([edit(FOLLOWED)], restart=["exm-followed.service"], grace=0, confirm_within=3600))
+    root.Config.later("Apply", [edit(GRACE)], restart=["exm-grace.service"], grace=300, token="grace")
+    daemon.wait_for((NOTES / "exm-grace-saw").exists, "the unit of the last commit runs", 30)
     write(EDITED, "a = 3\n")
     assert MARKER.exists()
 
@@ -157,6 +166,18 @@ def test_unit_ordered_like_ssh_saw_the_old_content():
         equal(text(NOTES / f"{name}-environment").strip(), "", f"{name}: systemd's idea of a unit")
 
 
+def test_units_start_with_the_old_content():
+    """Of a change that awaited its confirmation, and of one whose units were being acted on."""
+    equal((text(FOLLOWED), text(GRACE)), (OLD, OLD))
+    root = Client("root")
+    cut = root.History.ListChanges(token="grace")[0]
+    equal((state(notes()["followed"])["state"], cut["state"]), ("reverted", "failed"))
+    for name in ("exm-followed", "exm-grace"):
+        daemon.wait_for(lambda: text(NOTES / f"{name}-saw") == NEW + OLD, f"{name}: as it starts", 60)
+    has(cut["reason"], "interrupted")
+    root.close()
+
+
 def test_confirmed_and_applied_stay_over_a_reboot():
     equal((text(CONFIRMED), text(APPLIED)), (NEW, NEW))
     for name in ("confirmed", "applied"):
@@ -184,6 +205,7 @@ def boot_2():
     yield test_pending_is_taken_back_by_a_reboot
     yield test_recovery_was_early_and_before_the_bus
     yield test_unit_ordered_like_ssh_saw_the_old_content
+    yield test_units_start_with_the_old_content
     yield test_confirmed_and_applied_stay_over_a_reboot
     yield test_edit_by_hand_is_kept_by_a_reboot
     yield test_after_a_reboot_it_goes_on
