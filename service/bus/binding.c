@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bus/transaction.h"
 #include "commit/moment.h"
 #include "util/log.h"
 
@@ -22,14 +23,36 @@ Key *call_key(const Call *call)
         return call->peer ? peer_key(call->peer) : NULL;
 }
 
+/* What it asks for is being done: by the commit, or by systemd, which does not take it back. */
+static bool has_begun(const Call *call)
+{
+        return call->past_return || (call->method->verb && call->request);
+}
+
 static Call *first_resting_on(const Peer *peer, const Key *key)
 {
         Call *call;
 
         LIST_FOREACH(call, &peer->manager->calls, entry)
-                if (call->peer == peer && call->key == key && !call->past_return)
+                if (call->peer == peer && call->key == key && !has_begun(call))
                         return call;
         return NULL;
+}
+
+/* An edit may be under way in the view of its transaction, of which its caller would not know
+ * whether it was done: unless the call just waits for polkit, the transaction ends. */
+static void fail_call(Call *call, const Key *key)
+{
+        Transaction *t =
+                call->transaction && !call->check ? transaction_ref(call->transaction) : NULL;
+
+        failure_done(&call->failure);
+        failure_set(&call->failure, EXM_E_ACCESS_DENIED,
+                    "not authorised: key %s was given up, expired or revoked meanwhile", key->name);
+        call_fail(call, EXM_E_ACCESS_DENIED);
+        if (t)
+                transaction_end(t, "key");
+        transaction_unref(t);
 }
 
 /* What the key said yes to is not done after it has been taken away, though a dialog for the rest
@@ -38,13 +61,8 @@ static void fail_calls(Peer *peer, const Key *key)
 {
         Call *call;
 
-        while ((call = first_resting_on(peer, key))) {
-                failure_done(&call->failure);
-                failure_set(&call->failure, EXM_E_ACCESS_DENIED,
-                            "not authorised: key %s was given up, expired or revoked meanwhile",
-                            key->name);
-                call_fail(call, EXM_E_ACCESS_DENIED);
-        }
+        while ((call = first_resting_on(peer, key)))
+                fail_call(call, key);
 }
 
 void peer_drop_key(Peer *peer)

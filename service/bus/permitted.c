@@ -320,11 +320,12 @@ static void next_want(Call *call)
 static const char *action_find(const char *word)
 {
         static const char *const actions[] = {
-                PREFIX "read-config",  PREFIX "read-secret-config",
-                PREFIX "read-units",   PREFIX "read-history",
-                PREFIX "write-config", PREFIX "commit-several",
-                PREFIX "manage-units", PREFIX "write-sensitive-config",
-                PREFIX "manage-keys",  PREFIX "manage-unit-files",
+                PREFIX "read-config",          PREFIX "read-secret-config",
+                PREFIX "read-units",           PREFIX "read-history",
+                PREFIX "write-config",         PREFIX "commit-several",
+                PREFIX "manage-units",         PREFIX "write-sensitive-config",
+                PREFIX "manage-keys",          PREFIX "manage-unit-files",
+                PREFIX "manage-several-units", PREFIX "set-timezone",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(actions); i++)

@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 import daemon
-from bus import GLib, OBJECT, Refusal, expect
+from bus import GLib, OBJECT, expect
 from case import equal, has, has_not
 from samples import HOSTS, PROBE, PROBE_UNIT
+from test_callers import GOLDEN_ACTIONS
 
 KEYS = Path("/etc/exmachina/keys.d")
 SECRET = "/etc/shadow"
@@ -239,6 +240,15 @@ def test_a_dialog_for_the_rest_ends_with_the_key(t):
     with expect("AccessDenied"):
         call.result(30)
     agent.wait_cancelled(1)
+    bob.unlock(t.key("exm-again", write=["/etc/hosts"]))
+    transaction = bob.begin()
+    transaction.Edit(HOST_EDIT + SYSCTL_EDIT)
+    call = transaction.later("Commit", interactive=True)
+    agent.wait(2)
+    bob.Authority.Lock()
+    with expect("AccessDenied"):
+        call.result(30)
+    has(str(transaction.Diff()), "192.0.2.99")
     equal((Path("/etc/hosts").read_text(), Path(SYSCTL).read_text()), (HOSTS, SYSCTL_TEXT))
 
 
@@ -257,6 +267,17 @@ def test_units_by_the_key(t):
     bob.Units.Stop(PROBE)
     records = daemon.wait_for(lambda: t.journal.audit(method="Units.Start"), "the record")
     equal((records[0]["EXMACHINA_AUTHORITY"], records[0]["EXMACHINA_UNIT"]), ("key:exm-k", PROBE))
+
+
+def test_what_systemd_does_already_goes_on(t):
+    t.unit("exm-slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 3\n")
+    bob = t.client("bob", t.key("exm-k", units=["exm-slow.service:start"]))
+    call = bob.Units.later("Start", "exm-slow.service")
+    daemon.wait_for(lambda: "activating" in daemon.run("systemctl", "show", "exm-slow.service"), "its start")
+    t.root.Authority.RevokeKey("exm-k")
+    equal(call.result(30)[0], "done")
+    with expect("InteractiveAuthorizationRequired"):
+        bob.Units.Start("exm-slow.service")
 
 
 # ---------------------------------------------------------------- history
@@ -414,6 +435,8 @@ def test_permitted(t):
 
 def test_permitted_arguments(t):
     bob = t.client("bob")
+    equal(dict(zip(GOLDEN_ACTIONS, bob.Authority.Permitted([(name, "") for name in GOLDEN_ACTIONS]))),
+          {name: "yes" if value == "yes" else "challenge" for name, value in GOLDEN_ACTIONS.items()})
     good = ("read", "/etc/hosts")
     for bad, errors in ((("look", "/etc/hosts"), ["InvalidArgs"]), (("", ""), ["InvalidArgs"]),
                         (("read", "etc/hosts"), ["InvalidPath"]), (("read", "/etc/../etc/hosts"), ["InvalidPath"]),
