@@ -106,34 +106,6 @@ static int append_paths(Call *call, sd_bus_message *reply, const ViewResult *res
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static void on_matched(int r, Failure *f, const ViewResult *result, void *userdata)
-{
-        sd_bus_message *reply = NULL;
-        Call *call = userdata;
-
-        if (!call->dead) {
-                if (r != 0) {
-                        load_failed(call, r, f);
-                } else {
-                        r = call_new_reply(call, &reply);
-                        if (r >= 0)
-                                r = append_paths(call, reply, result);
-                        query_finish(call, r, reply);
-                }
-        }
-        call_unref(call);
-}
-
-static void start_match(Call *call)
-{
-        start(call, view_match(call_view(call), call->args.arg[0].s, on_matched, call_ref(call)));
-}
-
-int query_match(Call *call)
-{
-        return load_view(call, start_match);
-}
-
 static int append_nodes(Call *call, sd_bus_message *reply, const ViewResult *result)
 {
         int r;
@@ -149,29 +121,48 @@ static int append_nodes(Call *call, sd_bus_message *reply, const ViewResult *res
                 r = sd_bus_message_append(reply, "(sbs)", node->path, node->value != NULL,
                                           node->value ?: "");
         }
-        return r < 0 ? r : sd_bus_message_close_container(reply);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "u", result->total);
+        return r < 0 ? r : query_append_versions(call, reply);
+}
+
+/* The answer to Match and Read. */
+static void reply_nodes(Call *call, int r, Failure *f, const ViewResult *result,
+                        int (*append)(Call *, sd_bus_message *, const ViewResult *))
+{
+        sd_bus_message *reply = NULL;
+
+        if (!call->dead && r != 0) {
+                load_failed(call, r, f);
+        } else if (!call->dead) {
+                r = call_new_reply(call, &reply);
+                if (r >= 0)
+                        r = append(call, reply, result);
+                query_finish(call, r < 0 ? r : (int)call->failure.condition, reply);
+        }
+        call_unref(call);
+}
+
+static void on_matched(int r, Failure *f, const ViewResult *result, void *userdata)
+{
+        reply_nodes(userdata, r, f, result, append_paths);
 }
 
 static void on_nodes(int r, Failure *f, const ViewResult *result, void *userdata)
 {
-        sd_bus_message *reply = NULL;
-        Call *call = userdata;
+        reply_nodes(userdata, r, f, result, append_nodes);
+}
 
-        if (!call->dead) {
-                if (r != 0) {
-                        load_failed(call, r, f);
-                } else {
-                        r = call_new_reply(call, &reply);
-                        if (r >= 0)
-                                r = append_nodes(call, reply, result);
-                        if (r >= 0 && r <= 0)
-                                r = sd_bus_message_append(reply, "u", result->total);
-                        if (r >= 0 && call->failure.condition == EXM_E_NONE)
-                                r = query_append_versions(call, reply);
-                        query_finish(call, r, reply);
-                }
-        }
-        call_unref(call);
+static void start_match(Call *call)
+{
+        start(call, view_match(call_view(call), call->args.arg[0].s, on_matched, call_ref(call)));
+}
+
+int query_match(Call *call)
+{
+        return load_view(call, start_match);
 }
 
 static void start_read(Call *call)
