@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * complete.c - see complete.h; and the verb complete, for bash and zsh, one candidate a line:
- * complete verbs|options|paths|files|units|changes|pending WORD.
+ * complete verbs|options|paths|files|units|changes|pending|timezones
+ * WORD.
  */
 #include "complete.h"
 
@@ -176,6 +177,20 @@ static int complete_changes(Session *session, bool pending, char ***list)
         return 0;
 }
 
+static int complete_timezones(Session *session, char ***list)
+{
+        _cleanup_json_ json_t *reply = NULL;
+        const json_t *zone;
+        size_t i;
+        int r = 0;
+
+        if (session_call(session, &reply, "Clock", "ListTimezones", NULL) != 0)
+                return 0;
+        json_array_foreach(json_array_get(reply, 0), i, zone) r =
+                r < 0 ? r : strv_extend(list, json_string_value(zone));
+        return r;
+}
+
 static int complete_verbs(char ***list)
 {
         const EditVerb *edit;
@@ -204,6 +219,8 @@ static int complete(Session *session, const char *kind, const char *word, char *
                 return complete_units(session, word, list);
         if (strcmp(kind, "changes") == 0 || strcmp(kind, "pending") == 0)
                 return complete_changes(session, kind[0] == 'p', list);
+        if (strcmp(kind, "timezones") == 0)
+                return complete_timezones(session, list);
         if (strcmp(kind, "options") != 0)
                 return EXIT_USAGE;
         options_print_names(verb ? verb->takes : 0);

@@ -66,6 +66,9 @@ static const Verb verbs[] = {
           verb_unit_file },
         { "Units", "unmask", "UNIT...", "Take mask back", 1, -1, 0, verb_unit_file },
 
+        { "Clock", "timezone", "[ZONE]", "Show or set the time zone", 0, 1, 0, verb_timezone },
+        { "Clock", "timezones", "", "List the time zones", 0, 0, 0, verb_timezones },
+
         { "Rights", "whoami", "", "Show who the service takes you for", 0, 0, 0, verb_whoami },
         { "Rights", "permitted", "VERB NAME...", "Show whether you may do something", 1, -1, 0,
           verb_permitted },

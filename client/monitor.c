@@ -16,11 +16,11 @@
 
 static const char *const members[] = { "Committed", "Pending", "Confirmed", "Reverted" };
 
-static int print_json(Session *session, const char *time, const char *event,
-                      const json_t *arguments)
+/* The time as in the history: µs since 1970. */
+static int print_json(Session *session, uint64_t time, const char *event, const json_t *arguments)
 {
-        _cleanup_json_ json_t *line = json_pack("{s:s,s:s,s:O}", "time", time, "event", event,
-                                                "change", json_array_get(arguments, 0));
+        _cleanup_json_ json_t *line = json_pack("{s:I,s:s,s:O}", "time", (json_int_t)time, "event",
+                                                event, "change", json_array_get(arguments, 0));
         const char *key = strcmp(event, "committed") == 0 ? "files"
                           : strcmp(event, "pending") == 0 ? "remaining"
                                                           : "reason";
@@ -63,20 +63,24 @@ static int print_text(Session *session, const char *time, const char *event,
 static int on_event(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *error)
 {
         _cleanup_json_ json_t *arguments = NULL;
-        _cleanup_free_ char *now = NULL, *event = NULL;
+        _cleanup_free_ char *shown = NULL, *event = NULL;
         Session *session = userdata;
+        struct timespec now;
+        uint64_t usec;
         int r;
 
+        clock_gettime(CLOCK_REALTIME, &now);
+        usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
         r = message_to_json(m, &arguments);
         if (r < 0)
                 return r;
-        now = time_show((uint64_t)time(NULL) * 1000000);
+        shown = time_show(usec);
         event = strdup(sd_bus_message_get_member(m));
-        if (!now || !event)
+        if (!shown || !event)
                 return -ENOMEM;
         event[0] |= 0x20; /* Committed: committed */
-        r = output_is_json(session->output) ? print_json(session, now, event, arguments)
-                                            : print_text(session, now, event, arguments);
+        r = output_is_json(session->output) ? print_json(session, usec, event, arguments)
+                                            : print_text(session, shown, event, arguments);
         return r < 0 ? r : 0;
 }
 

@@ -51,8 +51,10 @@ static int connect_bus(Session *session)
 
         r = host ? sd_bus_open_system_remote(&session->bus, host)
                  : sd_bus_open_system_with_description(&session->bus, "exmachinactl");
-        if (r >= 0)
+        if (r >= 0) {
+                session->connections++;
                 return 0;
+        }
         if (session->silent)
                 return EXIT_UNREACHABLE;
         if (host)
@@ -152,11 +154,16 @@ static int status_of(const sd_bus_error *error)
 static const char *hint_of(const Session *session, const sd_bus_error *error)
 {
         if (sd_bus_error_has_name(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
-                return session->options->no_ask_password
+                return session->options->host ? "; nobody can be asked for a password there: "
+                                                "connect as root, or use a key"
+                       : session->options->no_ask_password
                                ? "; leave out --no-ask-password to be asked"
                                : "; run this on a terminal, or as root";
         if (sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED))
-                return "; 'exmachinactl whoami' shows who the service takes you for";
+                return session->options->host
+                               ? "; nobody can be asked for a password there: connect as root, or "
+                                 "use a key"
+                               : "; 'exmachinactl whoami' shows who the service takes you for";
         return "";
 }
 

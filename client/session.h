@@ -17,9 +17,10 @@
 typedef struct Session {
         const Options *options;
         Output *output;
-        sd_bus *bus; /* NULL: not yet, or lost */
-        bool silent; /* no dialog, no agent, no word about errors: for completion */
-        pid_t agent; /* 0: none */
+        sd_bus *bus;          /* NULL: not yet, or lost */
+        unsigned connections; /* that were made: another number, another bus */
+        bool silent;          /* no dialog, no agent, no word about errors: for completion */
+        pid_t agent;          /* 0: none */
 } Session;
 
 /* Connects if that has not been done. Returns: 0, an exit status, negative errno. */

@@ -28,6 +28,7 @@ typedef struct Shell {
         Session *session;
         char *transaction; /* object path; NULL: none */
         size_t staged;     /* edits in it */
+        unsigned heard;    /* the connection whose signals come to us */
         bool interactive, leaving;
         char *closed; /* why the service ended the transaction; NULL: it has not */
 } Shell;
@@ -61,7 +62,6 @@ static void forget(Shell *shell)
 
 static int ensure_transaction(Shell *shell)
 {
-        bool is_new = !shell->session->bus;
         int r;
 
         if (shell->transaction)
@@ -69,7 +69,8 @@ static int ensure_transaction(Shell *shell)
         r = session_open(shell->session);
         if (r != 0)
                 return r;
-        if (is_new) {
+        if (shell->heard != shell->session->connections) {
+                shell->heard = shell->session->connections;
                 r = sd_bus_match_signal(shell->session->bus, NULL, SERVICE_NAME, NULL,
                                         SERVICE_NAME "." INTERFACE, "Closed", on_closed, shell);
                 if (r < 0)

@@ -41,6 +41,8 @@ int verb_units(Session *session, int argc, char **argv);
 int verb_status(Session *session, int argc, char **argv);
 int verb_job(Session *session, int argc, char **argv);       /* start ... reload-or-restart */
 int verb_unit_file(Session *session, int argc, char **argv); /* enable ... unmask */
+int verb_timezone(Session *session, int argc, char **argv);
+int verb_timezones(Session *session, int argc, char **argv);
 int verb_key(Session *session, int argc, char **argv);
 int verb_whoami(Session *session, int argc, char **argv);
 int verb_permitted(Session *session, int argc, char **argv);

@@ -63,6 +63,7 @@ __exmachinactl_of_verb() {
         enable:* | disable:* | mask:* | unmask:*)
                 __exmachinactl_ask units
                 ;;
+        timezone:0) __exmachinactl_ask timezones ;;
         permitted:*) __exmachinactl_permitted ;;
         key:0) __exmachinactl_words 'create list revoke' ;;
         diff:0 | validate:0) __exmachinactl_ask verbs ;;

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import daemon
@@ -339,6 +340,7 @@ def test_monitor_prints_what_happens(t):
     for _ in range(3):
         event = json.loads(client.stdout.readline())
         equal(event["change"], number)
+        assert abs(event["time"] / 1e6 - time.time()) < 60, event
         seen[event["event"]] = event
     equal(seen["committed"]["files"], ["/etc/hosts"])
     equal(seen["pending"]["remaining"], 300)
@@ -404,6 +406,20 @@ def test_candidates_come_from_the_service(t):
     equal(candidates("pending", "", "root"), [])
     has(candidates("options", "set"), "--message=", "--dry-run", "-q")
     has_not(candidates("options", "get"), "--message=")
+
+
+def test_time_zone(t):
+    for path in ("/etc/localtime", "/etc/timezone"):
+        t.keep(path)
+    before = ctl("timezone", user="bob").out
+    has(ctl("timezones", user="bob").out, "\nEurope/Vienna\n")
+    ctl("--no-ask-password", "timezone", "Europe/Vienna", user="bob", status=4)
+    ctl("timezone", "Europe/Vienna")
+    equal(ctl("-j", "timezone").json, "Europe/Vienna")
+    ctl("timezone", "Nowhere/Land", status=None)
+    ctl("revert", str(t.root.History.ListChanges(limit=1)[0]["id"]))
+    equal(ctl("timezone").out, before)
+    equal(ctl("complete", "timezones", "Europe/Vien").out, "Europe/Vienna\n")
 
 
 def test_key_file_is_private(t):
