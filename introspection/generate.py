@@ -18,10 +18,11 @@ Annotations, each checked here, so that a method without a policy does not build
                             staged                 what the transaction has loaded
                             unit ARG               one unit
                             zone ARG               one time zone
+                            packages ARG           packages, each of which is asked for
                             change ARG             one change of the journal
                             key [ARG]              one key, for the record
                             nothing
-  org.exmachina1.Verb     polkit detail "verb" of a method about a unit
+  org.exmachina1.Verb     polkit detail "verb" of a method about units or packages
   org.exmachina1.Options  NAME:TYPE ... of the a{sv} argument; any other key is InvalidArgs, and so is
                           the lack of one that is written NAME:TYPE!
   org.exmachina1.Sensitive  "true": the messages are wiped, and no argument is put on record
@@ -33,12 +34,16 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 PREFIX = "org.exmachina1."
-ACTIONS = {"read-units", "manage-units", "manage-unit-files", "manage-keys", "set-timezone"}
+ACTIONS = {"read-units", "manage-units", "manage-unit-files", "manage-keys", "set-timezone",
+           "read-packages", "refresh-packages", "manage-packages"}
+# polkit is told what is done there.
+VERBS = {"manage-units", "manage-unit-files", "manage-packages"}
 NEEDS = {"public", "read", "write", "own-or-history", "own-or-write"} | ACTIONS
 ABOUT = {"expression": (1, 2), "file": (1, 1), "glob": (1, 1), "edits": (1, 1), "options": (1, 1),
-         "staged": (0, 0), "unit": (1, 1), "zone": (1, 1), "change": (1, 1), "key": (0, 1), "nothing": (0, 0)}
+         "staged": (0, 0), "unit": (1, 1), "zone": (1, 1), "packages": (1, 1),
+         "change": (1, 1), "key": (0, 1), "nothing": (0, 0)}
 TYPES = {"expression": "s", "file": "s", "glob": "s", "edits": "a(sas)", "options": "a{sv}", "unit": "s",
-         "zone": "s", "change": "t", "key": "s"}
+         "zone": "s", "packages": "as", "change": "t", "key": "s"}
 DECODED = {"s", "u", "t", "b", "as", "a(ss)", "a(sas)", "a{sv}"}
 OPTION_TYPES = {"s", "u", "t", "b", "as", "a(ss)", "a{ss}"}
 MAX_ARGS = 4
@@ -88,8 +93,8 @@ class Method:
                 self.bad(f"About names {name!r}, no in-argument of type {TYPES[self.about]}")
             self.about_args.append(index)
         self.verb = self.notes.get(PREFIX + "Verb")
-        if (self.needs.startswith("manage-unit")) != (self.verb is not None):
-            self.bad("annotation Verb goes with manage-units and manage-unit-files")
+        if (self.needs in VERBS) != (self.verb is not None):
+            self.bad(f"annotation Verb goes with {sorted(VERBS)}")
         self.options = [o.split(":") for o in self.notes.get(PREFIX + "Options", "").split()]
         for option in self.options:
             if len(option) != 2 or option[1].removesuffix("!") not in OPTION_TYPES:

@@ -18,7 +18,7 @@
 
 #define FIELD_BYTES 1024
 #define MAX_WAITING 10000
-#define MAX_FIELDS  14
+#define MAX_FIELDS  15
 
 struct Audit {
         TaskPool *pool; /* one thread, so that the order is kept */
@@ -58,9 +58,14 @@ static int entry_add(Entry *entry, const char *name, const char *value)
         return 0;
 }
 
+static const char *subject_of(const AuditRecord *record)
+{
+        return record->file ?: record->unit ?: record->zone ?: record->packages ?: record->key;
+}
+
 static int entry_fill(Entry *entry, const AuditRecord *record)
 {
-        const char *about = record->file ?: record->unit ?: record->zone ?: record->key;
+        const char *about = subject_of(record);
         char uid[16], change[24], *text;
         int r;
 
@@ -82,6 +87,7 @@ static int entry_fill(Entry *entry, const AuditRecord *record)
                 { "EXMACHINA_FILE", record->file },
                 { "EXMACHINA_UNIT", record->unit },
                 { "EXMACHINA_ZONE", record->zone },
+                { "EXMACHINA_PACKAGES", record->packages },
                 { "EXMACHINA_KEY", record->key },
                 { "EXMACHINA_AUTHORITY", record->authority ?: "none" },
                 { "EXMACHINA_OUTCOME", record->outcome },

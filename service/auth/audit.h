@@ -3,11 +3,11 @@
  * audit.h - one structured journal record for every call that changes something or is denied.
  *
  * Find them with: journalctl MESSAGE_ID=7a1c7d2e1bb44d2f9d5d3f6c0e9a4b51
- * Fields: EXMACHINA_UID, _SENDER, _METHOD, _FILE, _UNIT, _ZONE or _KEY, _AUTHORITY, _OUTCOME,
- * _CHANGE, _MESSAGE. What came from a caller is escaped and cut to 1 KiB: one call is one record,
- * whatever it says. Never file content, never a secret. Records are sent by a thread of their own,
- * in order, so that a stalled journal does not stall the service; past 10,000 that wait, further
- * ones are counted and the count is recorded.
+ * Fields: EXMACHINA_UID, _SENDER, _METHOD, _FILE, _UNIT, _ZONE, _PACKAGES or _KEY, _AUTHORITY,
+ * _OUTCOME, _CHANGE, _MESSAGE. What came from a caller is escaped and cut to 1 KiB: one call is one
+ * record, whatever it says. Never file content, never a secret. Records are sent by a thread of
+ * their own, in order, so that a stalled journal does not stall the service; past 10,000 that wait,
+ * further ones are counted and the count is recorded.
  */
 #pragma once
 
@@ -28,6 +28,7 @@ typedef struct AuditRecord {
         const char *file;   /* one name or several separated by ", " */
         const char *unit;
         const char *zone;
+        const char *packages;  /* one name or several separated by ", " */
         const char *key;       /* a key's name, never the key; "" one that names none */
         const char *authority; /* "polkit:manage-units", "public", NULL if none was given */
         const char *outcome;   /* "done", or the D-Bus error name */

@@ -211,7 +211,9 @@ static int details_add(PolkitDetails *details, const char *key, const char *valu
 
         if (!value)
                 return 0;
-        if (!utf8_is_plain(value) && strcmp(key, "files") != 0 && strcmp(key, "units") != 0) {
+        /* Those of several are plain names with newlines between them. */
+        if (!utf8_is_plain(value) && strcmp(key, "files") != 0 && strcmp(key, "units") != 0 &&
+            strcmp(key, "packages") != 0) {
                 escaped = utf8_escape(value, LIMIT_PATH_BYTES);
                 if (!escaped)
                         return -ENOMEM;
@@ -226,9 +228,9 @@ static int details_fill(PolkitDetails *details, const AuthQuestion *q)
         const struct {
                 const char *key, *value;
         } rows[] = {
-                { "method", q->method }, { "file", q->file }, { "files", q->files },
-                { "unit", q->unit },     { "verb", q->verb }, { "units", q->units },
-                { "zone", q->zone },
+                { "method", q->method }, { "file", q->file },       { "files", q->files },
+                { "unit", q->unit },     { "verb", q->verb },       { "units", q->units },
+                { "zone", q->zone },     { "package", q->package }, { "packages", q->packages },
         };
         int r = 0;
 

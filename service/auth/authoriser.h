@@ -38,8 +38,10 @@ typedef struct AuthQuestion {
         const char *files; /* commit-several: names separated by newlines */
         const char *unit;
         const char *verb;
-        const char *zone;  /* set-timezone */
-        const char *units; /* manage-several-units: "VERB UNIT" separated by newlines */
+        const char *zone;     /* set-timezone */
+        const char *units;    /* manage-several-units: "VERB UNIT" separated by newlines */
+        const char *package;  /* manage-packages */
+        const char *packages; /* manage-several-packages: "VERB NAME" likewise */
         bool interactive;
 } AuthQuestion;
 

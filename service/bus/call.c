@@ -62,6 +62,7 @@ Call *call_unref(Call *call)
                 call->history_free(call->history);
         auth_check_free(call->check);
         units_request_free(call->request);
+        packages_request_free(call->packages);
         diff_free(call->diff);
         args_done(&call->args);
         failure_done(&call->failure);
@@ -202,6 +203,22 @@ static const char *key_asked_for(const Call *call)
         return name && key_name_is_valid(name) ? name : NULL;
 }
 
+/* Returns: the names, as many as a record holds; NULL if it is about no packages. */
+static char *packages_asked_for(const Call *call)
+{
+        const Arg *names = &call->args.arg[0];
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out;
+
+        if (call->method->about != ABOUT_PACKAGES || !(out = open_memstream(&text, &size)))
+                return NULL;
+        for (size_t i = 0; i < names->n_strings && ftell(out) <= (long)MAX_AUDIT_BYTES; i++)
+                fprintf(out, "%s%s", i > 0 ? ", " : "", names->strings[i]);
+        fclose(out);
+        return text;
+}
+
 /* Calls that only read are recorded when they were denied; those that may change something always,
  * and what was done about a key (about_key is set by then). */
 static void call_audit(Call *call, const char *outcome)
@@ -209,6 +226,7 @@ static void call_audit(Call *call, const char *outcome)
         _cleanup_free_ char *method = call_method_name(call);
         bool is_unit = call->method->about == ABOUT_UNIT, is_key = call->method->about == ABOUT_KEY;
         bool is_zone = call->method->about == ABOUT_ZONE, denied = is_denial(outcome);
+        _cleanup_free_ char *packages = packages_asked_for(call);
         const char *asked = is_key ? NULL : call->args.arg[0].s;
 
         if (!denied && !(is_key ? call->about_key != NULL : changes_something(call->method)))
@@ -221,6 +239,7 @@ static void call_audit(Call *call, const char *outcome)
                             .file = call->about_file ?: (is_unit || is_zone ? NULL : asked),
                             .unit = call->about_unit ?: (is_unit ? asked : NULL),
                             .zone = is_zone ? asked : NULL,
+                            .packages = packages,
                             .key = call->about_key
                                            ?: is_key ? key_asked_for(call)
                                                      : NULL,
@@ -240,6 +259,7 @@ static void call_end(Call *call)
         call->peer = NULL;
         call->check = auth_check_free(call->check);
         call->request = units_request_free(call->request);
+        call->packages = packages_request_free(call->packages);
         call->diff = diff_free(call->diff);
         LIST_REMOVE(call, entry);
         if (call->has_turn)

@@ -46,8 +46,7 @@ struct Call {
         const char *about_message;
         uint64_t change;
         size_t reply_bytes;
-        uint64_t held_bytes; /* of history that is in memory for it */
-
+        uint64_t held_bytes;      /* of history that is in memory for it */
         Transaction *transaction; /* counted; the object called, or a private one (Apply) */
         TAILQ_ENTRY(Call) turn;
         bool has_turn;         /* it stands in the queue of its transaction */
@@ -67,6 +66,7 @@ struct Call {
         char **public_files; /* of a commit, to be told to everybody */
         AuthCheck *check;
         UnitsRequest *request;
+        PackagesRequest *packages;
         Diff *diff;
         Edit one_edit; /* of a method that is one edit; its strings are the message's */
         char *one_args[4];

@@ -178,6 +178,23 @@ static void start_zone_call(Call *call)
                                             "ListTimezones"));
 }
 
+/* Who wants to change some is asked for each by itself; knowing of them is one right. */
+static void start_packages_call(Call *call)
+{
+        const Arg *names = &call->args.arg[call->method->about_args[0]];
+        int r;
+
+        r = packages_check_names(names->strings, names->n_strings, &call->failure);
+        for (size_t i = 0; r == 0 && call->method->verb && i < names->n_strings; i++)
+                r = write_right_add_package(call, names->strings[i], call->method->verb);
+        if (r != 0)
+                call_fail(call, r);
+        else if (call->method->verb)
+                write_right_ask(call, gate_run);
+        else
+                call_authorise(call, &(AuthQuestion){ .action = call->method->action }, gate_run);
+}
+
 void gate_start(Call *call)
 {
         const Method *method = call->method;
@@ -207,6 +224,8 @@ void gate_start(Call *call)
                         start_unit_call(call);
                 else if (method->about == ABOUT_ZONE)
                         start_zone_call(call);
+                else if (method->about == ABOUT_PACKAGES)
+                        start_packages_call(call);
                 else
                         call_authorise(call, &(AuthQuestion){ .action = method->action }, gate_run);
                 return;

@@ -171,6 +171,9 @@ static int export_objects(Manager *m)
                 r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, CLOCK_INTERFACE,
                                              clock_vtable, m);
         if (r >= 0)
+                r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.Packages",
+                                             packages_vtable, m);
+        if (r >= 0)
                 r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.History",
                                              history_vtable, m);
         if (r >= 0)
@@ -224,6 +227,8 @@ static int make_rooms(Manager *m, const ManagerConfig *config)
                 r = committer_new(&m->committer, m->pool, m->roots, m->journal);
         if (r >= 0)
                 r = units_new(&m->units, m->bus, m->limits);
+        if (r >= 0)
+                r = packages_new(&m->packages, m->bus, m->pool);
         if (r >= 0)
                 r = clock_new(&m->clock, m->event, m->bus, m->pool, on_zone_changed, m);
         if (r >= 0)
@@ -332,6 +337,7 @@ Manager *manager_free(Manager *m)
         manager_stop(m);
         m->clock = clock_free(m->clock);
         unit_jobs_free(m->unit_jobs);
+        m->packages = packages_free(m->packages);
         committer_free(m->committer);
         m->pool = task_pool_free(m->pool);
         deadlines_free(m->deadlines);

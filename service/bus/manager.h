@@ -21,6 +21,7 @@
 #include "files/modes.h"
 #include "files/ordinary.h"
 #include "files/roots.h"
+#include "packages/packages.h"
 #include "tree/tree.h"
 #include "units/units.h"
 #include "util/limits.h"
@@ -77,6 +78,7 @@ typedef struct Manager {
         Deadlines *deadlines;
         Units *units;
         Clock *clock;
+        Packages *packages;
         ZoneChange *zone_change; /* the one that is under way */
         UnitJobs *unit_jobs;
         Authoriser *authoriser;

@@ -41,6 +41,7 @@ typedef enum About {
         ABOUT_STAGED,
         ABOUT_UNIT,
         ABOUT_ZONE,
+        ABOUT_PACKAGES,
         ABOUT_CHANGE,
         ABOUT_KEY,
 } About;

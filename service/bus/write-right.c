@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * write-right.c - the key, then one question a file and a unit, then at most one dialog for either.
+ * write-right.c - the key, then one question for each, then at most one dialog of a kind.
  */
 #include "bus/write-right.h"
 
@@ -12,43 +12,50 @@
 
 #define ACTION(name) "org.exmachina1." name
 
-static void wish_done(Wish *wish)
-{
-        free(wish->file);
-        free(wish->unit);
-}
-
 void write_right_done(WriteRight *right)
 {
         for (size_t i = 0; i < right->n; i++)
-                wish_done(&right->wishes[i]);
+                free(right->wishes[i].name);
         free(right->wishes);
         *right = (WriteRight){ 0 };
 }
 
 static AuthQuestion question_of(const Wish *wish)
 {
-        return (AuthQuestion){
-                .action = wish->action, .file = wish->file, .unit = wish->unit, .verb = wish->verb
-        };
+        return (AuthQuestion){ .action = wish->action,
+                               .file = wish->kind == WISH_FILE ? wish->name : NULL,
+                               .unit = wish->kind == WISH_UNIT ? wish->name : NULL,
+                               .package = wish->kind == WISH_PACKAGE ? wish->name : NULL,
+                               .verb = wish->verb };
 }
 
-/* Takes over the strings of `wish`, of which one is missing when memory has run out. */
-static int add(Call *call, Wish wish)
+static AuthQuestion question_of_several(WishKind kind, const char *names)
 {
-        WriteRight *right = &call->right;
-        const AuthQuestion question = question_of(&wish);
-        bool whole = wish.file || wish.unit;
-        Wish *grown = NULL;
+        static const char *const actions[] = {
+                [WISH_FILE] = ACTION("commit-several"),
+                [WISH_UNIT] = ACTION("manage-several-units"),
+                [WISH_PACKAGE] = ACTION("manage-several-packages"),
+        };
 
-        if (whole && permission_by_key(call, &question)) {
-                wish_done(&wish);
+        return (AuthQuestion){ .action = actions[kind],
+                               .files = kind == WISH_FILE ? names : NULL,
+                               .units = kind == WISH_UNIT ? names : NULL,
+                               .packages = kind == WISH_PACKAGE ? names : NULL };
+}
+
+static int add(Call *call, WishKind kind, const char *action, const char *name, const char *verb)
+{
+        Wish wish = { .kind = kind, .action = action, .name = (char *)name, .verb = verb };
+        const AuthQuestion question = question_of(&wish);
+        WriteRight *right = &call->right;
+        Wish *grown;
+
+        if (permission_by_key(call, &question))
                 return 0;
-        }
-        if (whole)
-                grown = reallocarray(right->wishes, right->n + 1, sizeof(*grown));
+        wish.name = strdup(name);
+        grown = wish.name ? reallocarray(right->wishes, right->n + 1, sizeof(*grown)) : NULL;
         if (!grown) {
-                wish_done(&wish);
+                free(wish.name);
                 return -ENOMEM;
         }
         right->wishes = grown;
@@ -60,26 +67,30 @@ int write_right_add(Call *call, const char *file, bool plainly)
 {
         bool ordinary = plainly && ordinary_files_contains(call->manager->ordinary, file);
 
-        return add(call, (Wish){ .action = ordinary ? ACTION("write-config")
-                                                    : ACTION("write-sensitive-config"),
-                                 .file = strdup(file) });
+        return add(call, WISH_FILE,
+                   ordinary ? ACTION("write-config") : ACTION("write-sensitive-config"), file,
+                   NULL);
 }
 
 int write_right_add_unit(Call *call, const char *unit, const char *verb)
 {
-        return add(call,
-                   (Wish){ .action = ACTION("manage-units"), .unit = strdup(unit), .verb = verb });
+        return add(call, WISH_UNIT, ACTION("manage-units"), unit, verb);
+}
+
+int write_right_add_package(Call *call, const char *package, const char *verb)
+{
+        return add(call, WISH_PACKAGE, ACTION("manage-packages"), package, verb);
 }
 
 /* --- the dialogs --- */
 
-static bool is_left(const Wish *wish, bool files)
+static bool is_left(const Wish *wish, WishKind kind)
 {
-        return wish->challenged && (wish->file != NULL) == files;
+        return wish->challenged && wish->kind == kind;
 }
 
 /* "/etc/a\n/etc/b", "reload a.service\nrestart b.service". Returns: NULL out of memory. */
-static char *join_challenged(const WriteRight *right, bool files)
+static char *join_challenged(const WriteRight *right, WishKind kind)
 {
         _cleanup_free_ char *joined = strdup("");
 
@@ -87,10 +98,10 @@ static char *join_challenged(const WriteRight *right, bool files)
                 const Wish *wish = &right->wishes[i];
                 char *longer;
 
-                if (!is_left(wish, files))
+                if (!is_left(wish, kind))
                         continue;
                 if (asprintf(&longer, "%s%s%s%s%s", joined, *joined ? "\n" : "", wish->verb ?: "",
-                             wish->verb ? " " : "", wish->file ?: wish->unit) < 0)
+                             wish->verb ? " " : "", wish->name) < 0)
                         return NULL;
                 free(joined);
                 joined = longer;
@@ -98,8 +109,8 @@ static char *join_challenged(const WriteRight *right, bool files)
         return TAKE_PTR(joined);
 }
 
-/* One dialog for what polkit wants one for, or none. */
-static void ask_once(Call *call, bool files, void (*next)(Call *call))
+/* One dialog for what polkit wants one for. */
+static void ask_once(Call *call, WishKind kind, void (*next)(Call *call))
 {
         _cleanup_free_ char *several = NULL;
         WriteRight *right = &call->right;
@@ -107,39 +118,43 @@ static void ask_once(Call *call, bool files, void (*next)(Call *call))
         size_t n = 0;
 
         for (size_t i = 0; i < right->n; i++)
-                if (is_left(&right->wishes[i], files)) {
+                if (is_left(&right->wishes[i], kind)) {
                         question = question_of(&right->wishes[i]);
                         n++;
                 }
         if (n > 1) {
-                several = join_challenged(right, files);
+                several = join_challenged(right, kind);
                 if (!several) {
                         call_fail(call, -ENOMEM);
                         return;
                 }
-                question = (AuthQuestion){ .action = files ? ACTION("commit-several")
-                                                           : ACTION("manage-several-units"),
-                                           .files = files ? several : NULL,
-                                           .units = files ? NULL : several };
+                question = question_of_several(kind, several);
         }
-        if (n > 0)
-                call_authorise_by_polkit(call, &question, next);
-        else
-                next(call);
+        call_authorise_by_polkit(call, &question, next);
 }
 
-static void finish(Call *call)
+static bool any_left(const WriteRight *right, WishKind kind)
+{
+        for (size_t i = 0; i < right->n; i++)
+                if (is_left(&right->wishes[i], kind))
+                        return true;
+        return false;
+}
+
+/* The dialogs of one kind after the other. */
+static void ask_next_kind(Call *call)
 {
         WriteRight *right = &call->right;
 
+        while (right->kind < _WISH_KIND_MAX && !any_left(right, right->kind))
+                right->kind++;
+        if (right->kind < _WISH_KIND_MAX) {
+                ask_once(call, right->kind++, ask_next_kind);
+                return;
+        }
         for (size_t i = 0; i < right->n; i++)
                 right->wishes[i].challenged = false;
         right->granted(call);
-}
-
-static void ask_for_units(Call *call)
-{
-        ask_once(call, /* files= */ false, finish);
 }
 
 /* --- one by one --- */
@@ -159,7 +174,7 @@ static void on_verdict(Call *call, int r, Failure *f, AuthVerdict verdict)
                 if (f)
                         failure_move(&call->failure, f);
                 r = failure_set(&call->failure, EXM_E_ACCESS_DENIED, "%s: not authorised (%s)",
-                                wish->file ?: wish->unit, wish->action);
+                                wish->name, wish->action);
         }
         if (r != 0) {
                 call_fail(call, r);
@@ -175,7 +190,8 @@ static void ask_next(Call *call)
         AuthQuestion question;
 
         if (right->next == right->n) {
-                ask_once(call, /* files= */ true, ask_for_units);
+                right->kind = 0;
+                ask_next_kind(call);
                 return;
         }
         question = question_of(&right->wishes[right->next]);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * write-right.h - may the caller write these files, and manage these units?
+ * write-right.h - may the caller write these files, manage these units, change these packages?
  *
- * What the caller's key covers is not asked for. Of the rest polkit is asked for each file and each
- * unit on its own, without a dialog: a plain no for any ends the call before anybody is disturbed.
- * What is left to a dialog is at most two questions: for the file, or for all of them
- * (commit-several); for the unit, or for all of them (manage-several-units). A rule about one file
- * or unit never sees a question about several.
+ * What the caller's key covers is not asked for. Of the rest polkit is asked for each file, unit
+ * and package on its own, without a dialog: a plain no for any ends the call before anybody is
+ * disturbed. What is left to a dialog is at most one question of a kind: for the file, or for all
+ * of them (commit-several); likewise manage-several-units, manage-several-packages. A rule about
+ * one never sees a question about several.
  */
 #pragma once
 
@@ -15,18 +15,26 @@
 
 typedef struct Call Call;
 
+typedef enum WishKind {
+        WISH_FILE,
+        WISH_UNIT,
+        WISH_PACKAGE,
+        _WISH_KIND_MAX,
+} WishKind;
+
 /* One question that no key has answered. */
 typedef struct Wish {
+        WishKind kind;
         const char *action; /* static */
-        char *file;         /* or */
-        char *unit;
-        const char *verb; /* of a unit; static */
+        char *name;
+        const char *verb; /* NULL of a file; lives as long as the call */
         bool challenged;  /* polkit wants a dialog */
 } Wish;
 
 typedef struct WriteRight {
         Wish *wishes;
         size_t n, next;
+        WishKind kind; /* whose dialog is open */
         void (*granted)(Call *call);
 } WriteRight;
 
@@ -36,6 +44,9 @@ int write_right_add(Call *call, const char *file, bool plainly);
 
 /* Adds a unit by its real id; `verb` lives as long as the call. Returns: 0 or -ENOMEM. */
 int write_right_add_unit(Call *call, const char *unit, const char *verb);
+
+/* Adds a package; `verb` ("install", "remove") likewise. Returns: 0 or -ENOMEM. */
+int write_right_add_package(Call *call, const char *package, const char *verb);
 
 /* Asks for all that was added since it has asked last, then runs `granted`; or the call has failed.
  */

@@ -34,6 +34,8 @@ static const char *const dbus_names[_EXM_E_MAX] = {
         [EXM_E_WORKER_FAILED] = OURS "WorkerFailed",
         [EXM_E_BAD_KEY] = OURS "BadKey",
         [EXM_E_BUSY] = OURS "Busy",
+        [EXM_E_NO_SUCH_PACKAGE] = OURS "NoSuchPackage",
+        [EXM_E_PACKAGE_FAILED] = OURS "PackageFailed",
 };
 
 int failure_set(Failure *f, Condition condition, const char *format, ...)

@@ -40,6 +40,8 @@ typedef enum Condition {
         EXM_E_WORKER_FAILED,
         EXM_E_BAD_KEY,
         EXM_E_BUSY,
+        EXM_E_NO_SUCH_PACKAGE,
+        EXM_E_PACKAGE_FAILED,
         _EXM_E_MAX,
 } Condition;
 

@@ -185,6 +185,7 @@ class Client:
         self.Authority = Interface(self, OBJECT, "Authority")
         self.Config = Interface(self, OBJECT, "Config")
         self.Clock = Interface(self, OBJECT, "Clock")
+        self.Packages = Interface(self, OBJECT, "Packages")
         self.Units = Interface(self, OBJECT, "Units")
         self.History = Interface(self, OBJECT, "History")
 

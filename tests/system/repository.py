@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A signed package repository of small packages, and a PackageKit that knows only it.
+"""Signed repositories of small packages, and a PackageKit that knows only them.
 
-Everything is below one directory in /run; packagekitd is sent there by a drop-in of its unit, so that
-nothing in /etc changes and the system's own repositories are not asked.
+Everything is below one directory in /run, dpkg's database too: packagekitd is sent there by a drop-in of
+its unit. So nothing in /etc changes, the system's own repositories are not asked, it does not matter what
+is installed there, and each test begins with a database of a few packages.
 """
 import hashlib
 import shutil
@@ -13,6 +14,9 @@ from pathlib import Path
 import daemon
 
 HOME = Path("/run/exmachina-repository")
+DATABASE = HOME / "dpkg"
+# What is installed there from the start, in name only.
+INSTALLED = ("dpkg", "systemd", "dbus", "polkitd", "packagekit", "exmachina")
 DROP_IN = Path("/run/systemd/system/packagekit.service.d/test.conf")
 SERVICE = "packagekit.service"
 ARCHITECTURE = "all"
@@ -97,10 +101,13 @@ Dir::Etc::sourcelist "{HOME}/sources.list";
 Dir::Etc::sourceparts "/dev/null";
 Dir::State::lists "{lists}";
 Dir::Cache "{cache}";
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+Dir::State::status "{DATABASE}/status";
 APT::Sandbox::User "root";
 Acquire::Languages "none";
 Acquire::Retries "0";
-DPkg::Options {{ "--force-unsafe-io"; }};
+DPkg::Options {{ "--admindir={DATABASE}"; "--force-unsafe-io"; }};
 """)
     DROP_IN.parent.mkdir(parents=True, exist_ok=True)
     # Without a network in the machine PackageKit would call itself offline and fetch nothing, not even
@@ -116,8 +123,33 @@ def source(name="main", options="", scheme="file", place=HOME):
     return f"deb [signed-by={HOME}/key.gpg{' ' + options if options else ''}] {scheme}:{place}/{name} ./"
 
 
+def reset():
+    """No package of the tests is installed."""
+    shutil.rmtree(DATABASE, ignore_errors=True)
+    for folder in ("info", "updates", "triggers"):
+        (DATABASE / folder).mkdir(parents=True)
+    stanzas = []
+    for name in INSTALLED:
+        (DATABASE / "info" / f"{name}.list").touch()
+        stanzas.append(f"Package: {name}\nStatus: install ok installed\nVersion: 1.0\n"
+                       f"Architecture: {ARCHITECTURE}\nMaintainer: Nobody <nobody@example>\n"
+                       "Description: a package of the system\n")
+    (DATABASE / "status").write_text("\n".join(stanzas))
+    for folder in Path("/usr/share").glob("exm-*"):
+        shutil.rmtree(folder)
+
+
+def installed(name):
+    """The version; None if it is not wholly installed."""
+    done = subprocess.run(["dpkg-query", f"--admindir={DATABASE}", "--show",
+                           "--showformat=${db:Status-Status} ${Version}", name],
+                          capture_output=True, text=True, check=False).stdout.split()
+    return done[1] if done and done[0] == "installed" else None
+
+
 def leave():
     """packagekitd as it was."""
+    reset()
     daemon.run("systemctl", "stop", SERVICE)
     shutil.rmtree(DROP_IN.parent, ignore_errors=True)
     daemon.run("systemctl", "daemon-reload")

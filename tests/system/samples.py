@@ -27,7 +27,7 @@ def arguments(method, file="/etc/hosts", node="1/ipaddr", change=999999999):
     edits = [("set", [path, "192.0.2.99"])]
     values = {"path": path, "expression": path, "base": path, "sub": "", "value": "192.0.2.99",
               "label": "new", "before": True, "source": path, "destination": path + "2",
-              "file": file, "glob": file, "edits": edits, "unit": PROBE, "timezone": "Etc/UTC", "patterns": [],
+              "file": file, "glob": file, "edits": edits, "unit": PROBE, "names": ["exm-probe"], "timezone": "Etc/UTC", "patterns": [],
               "offset": 0, "limit": 0, "change": change, "seconds": 60,
               "key": "exm1_nobody_" + 43 * "A", "name": "exm-probe", "wants": [("read", file)]}
     return [values[name] for name, type_ in method.ins if type_ != "a{sv}"]

@@ -383,7 +383,9 @@ GOLDEN_ACTIONS = {
     "read-config": "yes", "read-secret-config": "auth_admin", "write-config": "auth_admin",
     "write-sensitive-config": "auth_admin", "commit-several": "auth_admin", "read-units": "yes",
     "manage-units": "auth_admin", "manage-several-units": "auth_admin", "manage-unit-files": "auth_admin",
-    "read-history": "auth_admin", "manage-keys": "auth_admin", "set-timezone": "auth_admin"}
+    "read-history": "auth_admin", "manage-keys": "auth_admin", "set-timezone": "auth_admin",
+    "read-packages": "yes", "refresh-packages": "auth_admin", "manage-packages": "auth_admin",
+    "manage-several-packages": "auth_admin"}
 
 
 def test_t11_t12_polkit_knows_the_actions_as_they_are_meant(t):
@@ -620,7 +622,7 @@ def test_introspection_equals_the_xml(t):
     """busctl shows what the XML says, argument names included."""
     alice = t.client("alice")
     transaction = alice.begin()
-    for path, names in ((OBJECT, ("Authority", "Clock", "Config", "History", "Units")),
+    for path, names in ((OBJECT, ("Authority", "Clock", "Config", "History", "Packages", "Units")),
                         (transaction.path, ("Transaction",))):
         text = alice.call(path, "org.freedesktop.DBus.Introspectable", "Introspect")
         live = {i.get("name"): _shape(i) for i in ElementTree.fromstring(text).findall("interface")
