@@ -31,7 +31,8 @@
 /* EX_CONFIG of sysexits.h: the unit is not started again for it (RestartPreventExitStatus=). */
 #define EXIT_CONFIG 78
 
-#define WORKER_USER "exmachina-worker"
+#define WORKER_USER   "exmachina-worker"
+#define VALIDATE_USER "exmachina-validate"
 
 typedef struct EventSource {
         GSource source;
@@ -85,12 +86,12 @@ static int run_loop(sd_event *event)
         return r < 0 ? r : code;
 }
 
-static int find_worker_user(uid_t *ret_uid, gid_t *ret_gid)
+static int find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid)
 {
-        const struct passwd *user = getpwnam(WORKER_USER);
+        const struct passwd *user = getpwnam(name);
 
         if (!user || user->pw_uid == 0) {
-                log_error("there is no user " WORKER_USER ": run systemd-sysusers");
+                log_error("there is no user %s: run systemd-sysusers", name);
                 return -ESRCH;
         }
         *ret_uid = user->pw_uid;
@@ -288,6 +289,7 @@ static int run(const char *config_file)
                 .key_state = EXM_STATEDIR "/keys",
                 .diff_path = diff,
                 .validators = validators,
+                .jail.program = EXM_LIBEXECDIR "/exmachina/exmachina-validate",
                 .tree = {
                         .worker_path = worker,
                         .lens_dir = EXM_LENSDIR,
@@ -299,7 +301,9 @@ static int run(const char *config_file)
         };
         r = secret_init();
         if (r >= 0)
-                r = find_worker_user(&config.tree.worker_uid, &config.tree.worker_gid);
+                r = find_user(WORKER_USER, &config.tree.worker_uid, &config.tree.worker_gid);
+        if (r >= 0)
+                r = find_user(VALIDATE_USER, &config.jail.uid, &config.jail.gid);
         if (r >= 0)
                 r = make_event(&event);
         if (r >= 0)

@@ -8,10 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* (uid_t)-1 means "leave it" to the system calls that change users. */
-#define ID_MAX (UINT32_MAX - 1)
-
-static bool parse_number(const char *word, uint64_t max, uint64_t *ret)
+bool arguments_number(const char *word, uint64_t max, uint64_t *ret)
 {
         char *end;
 
@@ -26,9 +23,10 @@ bool arguments_parse(char *const *words, Sandbox *ret)
 {
         uint64_t uid, gid;
 
-        if (!parse_number(words[0], ID_MAX, &uid) || !parse_number(words[1], ID_MAX, &gid) ||
-            !parse_number(words[2], UINT64_MAX, &ret->cpu_seconds) ||
-            !parse_number(words[3], UINT64_MAX, &ret->memory_bytes))
+        if (!arguments_number(words[0], ARGUMENTS_ID_MAX, &uid) ||
+            !arguments_number(words[1], ARGUMENTS_ID_MAX, &gid) ||
+            !arguments_number(words[2], UINT64_MAX, &ret->cpu_seconds) ||
+            !arguments_number(words[3], UINT64_MAX, &ret->memory_bytes))
                 return false;
         ret->uid = (uid_t)uid;
         ret->gid = (gid_t)gid;

@@ -11,6 +11,7 @@
 #include "bus/gate.h"
 #include "bus/restore.h"
 #include "bus/transaction.h"
+#include "bus/validation.h"
 #include "util/log.h"
 #include "util/strv.h"
 #include "util/utf8.h"
@@ -64,6 +65,7 @@ Call *call_unref(Call *call)
         units_request_free(call->request);
         packages_request_free(call->packages);
         diff_free(call->diff);
+        validation_free(call->validation);
         args_done(&call->args);
         failure_done(&call->failure);
         free(call->authority);
@@ -261,6 +263,7 @@ static void call_end(Call *call)
         call->request = units_request_free(call->request);
         call->packages = packages_request_free(call->packages);
         call->diff = diff_free(call->diff);
+        call->validation = validation_free(call->validation);
         LIST_REMOVE(call, entry);
         if (call->has_turn)
                 transaction_call_ended(call->transaction, call);

@@ -68,7 +68,8 @@ struct Call {
         UnitsRequest *request;
         PackagesRequest *packages;
         Diff *diff;
-        Edit one_edit; /* of a method that is one edit; its strings are the message's */
+        Validation *validation; /* validation.c's */
+        Edit one_edit;          /* of a method that is one edit; its strings are the message's */
         char *one_args[4];
         uint32_t count; /* nodes of the last edit staged */
         void *state;    /* of the method; freed with state_free */
@@ -90,21 +91,20 @@ void call_set_state(Call *call, void *state, void (*state_free)(void *state));
 int call_set_authority(Call *call, const char *authority);
 int call_add_authority(Call *call, const char *authority);
 
-/* For audit: adds a name, several are separated by ", ". Returns: 0 or -ENOMEM. */
+/* For audit: adds a name (", " between them). Returns: 0 or -ENOMEM. */
 int call_add_file(Call *call, const char *file);
 
 /* Counts towards the size of the reply. Returns: 0 or EXM_E_LIMIT_EXCEEDED in call->failure. */
 int call_budget(Call *call, size_t bytes);
 
-/* Before so much of the history is loaded: of one user and in all no more than may be staged.
- * Returns: 0 or EXM_E_LIMIT_EXCEEDED with call->failure set. */
+/* Before so much of the history is loaded. Returns: 0 or EXM_E_LIMIT_EXCEEDED (call->failure). */
 int call_hold_bytes(Call *call, uint64_t bytes);
 
 /* An empty reply to be filled. Returns: 0 or -errno. */
 int call_new_reply(Call *call, sd_bus_message **ret);
 /* Sends and ends the call; takes over `reply`. */
 void call_send(Call *call, sd_bus_message *reply);
-/* Both in one for simple types, as sd_bus_reply_method_return(). */
+/* Both in one, as sd_bus_reply_method_return(). */
 void call_reply(Call *call, const char *types, ...);
 
 /* Answers with `r` (an -errno or a condition) and call->failure, and ends the call. */

@@ -14,6 +14,7 @@
 #include "bus/restore.h"
 #include "bus/show.h"
 #include "bus/signals.h"
+#include "bus/validation.h"
 #include "bus/zone-change.h"
 #include "commit/moment.h"
 #include "files/parents.h"
@@ -360,12 +361,22 @@ static void start_revert(Call *call)
         }
 }
 
+static void validate_revert(Call *call)
+{
+        validation_run(call, start_revert);
+}
+
+static void prepare_revert(Call *call)
+{
+        validation_prepare(call, validate_revert);
+}
+
 static void on_units_planned(Call *call)
 {
         int r = unit_plan_add_rights(call);
 
         if (r == 0)
-                write_right_ask(call, start_revert);
+                write_right_ask(call, prepare_revert);
         else
                 call_fail(call, r);
 }

@@ -234,6 +234,8 @@ static int make_rooms(Manager *m, const ManagerConfig *config)
         if (r >= 0)
                 r = unit_jobs_new(&m->unit_jobs, m);
         if (r >= 0)
+                r = jails_new(&m->jails, m->bus, &config->jail);
+        if (r >= 0)
                 r = authoriser_new(&m->authoriser, m->limits);
         if (r >= 0)
                 r = audit_new(&m->audit, m->event);
@@ -345,6 +347,7 @@ Manager *manager_free(Manager *m)
         view_cache_free(m->views);
         tree_free(m->tree);
         units_free(m->units);
+        jails_free(m->jails);
         authoriser_free(m->authoriser);
         audit_free(m->audit);
         key_watch_free(m->key_watch);

@@ -26,6 +26,7 @@
 #include "units/units.h"
 #include "util/limits.h"
 #include "util/task.h"
+#include "validate/run.h"
 #include "validate/validators.h"
 
 #define MANAGER_BUS_NAME "org.exmachina1"
@@ -35,6 +36,7 @@ typedef struct Peer Peer;
 typedef struct Call Call;
 typedef struct Transaction Transaction;
 typedef struct Deadlines Deadlines;
+typedef struct Validation Validation;
 typedef struct ZoneChange ZoneChange;
 typedef struct UnitJobs UnitJobs;
 typedef struct KeyWatch KeyWatch;
@@ -56,6 +58,7 @@ typedef struct ManagerConfig {
         const char *key_state;      /* the directory of their times of use */
         const char *diff_path;      /* absolute, starts exmachina-diff */
         const Validators *validators;
+        JailConfig jail; /* in which they run */
 } ManagerConfig;
 
 typedef struct Manager {
@@ -71,6 +74,7 @@ typedef struct Manager {
         OrdinaryFiles *ordinary;
         FileModes *modes;
         const Validators *validators;
+        Jails *jails;
         Tree *tree;
         ViewCache *views;
         Journal *journal;

@@ -148,6 +148,12 @@ int method_transaction_commit(Call *call)
         return 0;
 }
 
+int method_transaction_validate(Call *call)
+{
+        write_commit(call);
+        return 0;
+}
+
 int method_transaction_rollback(Call *call)
 {
         Transaction *t = transaction_ref(call->transaction);

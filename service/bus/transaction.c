@@ -35,6 +35,8 @@ struct Transaction {
         char **secrets; /* files for which read-secret-config was granted */
         char **by_key;  /* files that are read by the right of a key; sorted */
         size_t n_by_key;
+        char *right; /* digest of the change that may be written */
+        char *right_authority;
         TAILQ_HEAD(, Call) calls; /* the first one runs */
         sd_event_source *idle;
         unsigned idle_sec;
@@ -56,6 +58,8 @@ Transaction *transaction_unref(Transaction *t)
         staged_done(&t->staged);
         strv_free(t->secrets);
         strv_free(t->by_key);
+        free(t->right);
+        free(t->right_authority);
         sd_event_source_disable_unref(t->idle);
         free(t->owner);
         free(t->path);
@@ -305,6 +309,24 @@ bool transaction_is_by_key(const Transaction *t, const char *file)
 {
         return t->n_by_key > 0 &&
                bsearch(file, t->by_key, t->n_by_key, sizeof(char *), compare_name);
+}
+
+int transaction_keep_right(Transaction *t, const char *version, const char *authority)
+{
+        _cleanup_free_ char *right = strdup(version), *copy = strdup(authority);
+
+        if (!right || !copy)
+                return -ENOMEM;
+        free(t->right);
+        free(t->right_authority);
+        t->right = TAKE_PTR(right);
+        t->right_authority = TAKE_PTR(copy);
+        return 0;
+}
+
+const char *transaction_kept_right(const Transaction *t, const char *version)
+{
+        return t->right && strcmp(t->right, version) == 0 ? t->right_authority : NULL;
 }
 
 int transaction_check_bytes(const Transaction *t, uint64_t extra, Failure *f)

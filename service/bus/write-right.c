@@ -17,6 +17,7 @@ void write_right_done(WriteRight *right)
         for (size_t i = 0; i < right->n; i++)
                 free(right->wishes[i].name);
         free(right->wishes);
+        free(right->sensitive);
         *right = (WriteRight){ 0 };
 }
 
@@ -67,6 +68,11 @@ int write_right_add(Call *call, const char *file, bool plainly)
 {
         bool ordinary = plainly && ordinary_files_contains(call->manager->ordinary, file);
 
+        if (!ordinary && !call->right.sensitive) {
+                call->right.sensitive = strdup(file);
+                if (!call->right.sensitive)
+                        return -ENOMEM;
+        }
         return add(call, WISH_FILE,
                    ordinary ? ACTION("write-config") : ACTION("write-sensitive-config"), file,
                    NULL);
@@ -80,6 +86,28 @@ int write_right_add_unit(Call *call, const char *unit, const char *verb)
 int write_right_add_package(Call *call, const char *package, const char *verb)
 {
         return add(call, WISH_PACKAGE, ACTION("manage-packages"), package, verb);
+}
+
+size_t write_right_count_files(const Call *call)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < call->right.n; i++)
+                n += call->right.wishes[i].kind == WISH_FILE;
+        return n;
+}
+
+void write_right_drop_files(Call *call)
+{
+        WriteRight *right = &call->right;
+        size_t n = right->next;
+
+        for (size_t i = right->next; i < right->n; i++)
+                if (right->wishes[i].kind == WISH_FILE)
+                        free(right->wishes[i].name);
+                else
+                        right->wishes[n++] = right->wishes[i];
+        right->n = n;
 }
 
 /* --- the dialogs --- */

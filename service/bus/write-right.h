@@ -34,7 +34,8 @@ typedef struct Wish {
 typedef struct WriteRight {
         Wish *wishes;
         size_t n, next;
-        WishKind kind; /* whose dialog is open */
+        WishKind kind;   /* whose dialog is open */
+        char *sensitive; /* the first file that is not ordinary, whoever allows it; NULL: none */
         void (*granted)(Call *call);
 } WriteRight;
 
@@ -47,6 +48,12 @@ int write_right_add_unit(Call *call, const char *unit, const char *verb);
 
 /* Adds a package; `verb` ("install", "remove") likewise. Returns: 0 or -ENOMEM. */
 int write_right_add_package(Call *call, const char *package, const char *verb);
+
+/* How many of the files that were added no key covers. */
+size_t write_right_count_files(const Call *call);
+
+/* Takes back what was added of files and not asked for yet: it is known to be granted. */
+void write_right_drop_files(Call *call);
 
 /* Asks for all that was added since it has asked last, then runs `granted`; or the call has failed.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * write.c - render, compare with what was expected, ask, commit.
+ * write.c - render, compare with what was expected, ask, validate, commit.
  */
 #include "bus/write.h"
 
@@ -17,6 +17,7 @@
 #include "bus/render.h"
 #include "bus/signals.h"
 #include "bus/transaction.h"
+#include "bus/validation.h"
 #include "util/strv.h"
 
 /* --- the commit itself --- */
@@ -128,14 +129,34 @@ static void finish_unchanged(Call *call)
                 call_fail(call, r);
 }
 
+static bool only_validates(const Call *call)
+{
+        return call->method->run == method_transaction_validate;
+}
+
+/* --- what is asked for, checked and done --- */
+
+static void validate(Call *call)
+{
+        validation_run(call, start_commit);
+}
+
 static void on_units_planned(Call *call)
 {
         int r = unit_plan_add_rights(call);
 
         if (r == 0)
-                write_right_ask(call, start_commit);
+                validation_ask_right(call, validate);
         else
                 call_fail(call, r);
+}
+
+static void on_prepared(Call *call)
+{
+        if (only_validates(call))
+                validation_ask_right(call, validation_reply);
+        else
+                unit_plan_make(call, on_units_planned);
 }
 
 static void on_rendered(Call *call)
@@ -144,7 +165,10 @@ static void on_rendered(Call *call)
         int r = 0;
 
         if (rendered->n_changes == 0) {
-                finish_unchanged(call);
+                if (only_validates(call))
+                        validation_prepare(call, validation_reply);
+                else
+                        finish_unchanged(call);
                 return;
         }
         free(call->about_file);
@@ -162,7 +186,7 @@ static void on_rendered(Call *call)
                         r = strv_extend(&call->public_files, change->base->path);
         }
         if (r == 0)
-                unit_plan_make(call, on_units_planned);
+                validation_prepare(call, on_prepared);
         else
                 call_fail(call, r);
 }

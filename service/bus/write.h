@@ -16,7 +16,8 @@
  * call. */
 void write_show(Call *call, const char *file, bool versions);
 
-/* Authorises and commits; replies t change. Ends the call. */
+/* Authorises, validates and commits; replies t change. Validate: validates only, and replies what
+ * was found. Ends the call. */
 void write_commit(Call *call);
 
 /* Replies as: the active units that use the files which a commit would change. Ends the call. */

@@ -24,6 +24,7 @@ static const char *const dbus_names[_EXM_E_MAX] = {
         [EXM_E_NO_LENS] = OURS "NoLens",
         [EXM_E_PARSE_FAILED] = OURS "ParseFailed",
         [EXM_E_PUT_FAILED] = OURS "PutFailed",
+        [EXM_E_VALIDATION_FAILED] = OURS "ValidationFailed",
         [EXM_E_CONFLICT] = OURS "Conflict",
         [EXM_E_REFUSED] = OURS "Refused",
         [EXM_E_UNIT_FAILED] = OURS "UnitFailed",

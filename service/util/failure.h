@@ -30,6 +30,7 @@ typedef enum Condition {
         EXM_E_NO_LENS,
         EXM_E_PARSE_FAILED,
         EXM_E_PUT_FAILED,
+        EXM_E_VALIDATION_FAILED,
         EXM_E_CONFLICT,
         EXM_E_REFUSED,
         EXM_E_UNIT_FAILED,

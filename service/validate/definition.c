@@ -43,7 +43,15 @@ static const struct {
         { "inet", VALIDATOR_INET },
         { "inet6", VALIDATOR_INET6 },
         { "netlink", VALIDATOR_NETLINK },
+        { "pair", VALIDATOR_PAIR },
 };
+
+static void patterns_done(ValidatorPatterns *patterns)
+{
+        for (size_t i = 0; i < patterns->n; i++)
+                regfree(&patterns->list[i]);
+        free(patterns->list);
+}
 
 Validator *validator_free(Validator *v)
 {
@@ -51,10 +59,9 @@ Validator *validator_free(Validator *v)
                 return NULL;
         for (size_t i = 0; i < v->n_locations; i++)
                 regfree(&v->locations[i].regex);
-        for (size_t i = 0; i < v->n_inconclusive; i++)
-                regfree(&v->inconclusive[i]);
+        patterns_done(&v->failed);
+        patterns_done(&v->inconclusive);
         free(v->locations);
-        free(v->inconclusive);
         strv_free(v->files);
         strv_free(v->units);
         strv_free(v->command);
@@ -187,7 +194,7 @@ static const char *read_sockets(Validator *v, const char *text)
                         if (strcmp(families[i].name, *word) == 0)
                                 found = families[i].family;
                 if (!found)
-                        return "it takes inet, inet6 and netlink";
+                        return "it takes inet, inet6, netlink and pair";
                 v->families |= found;
         }
         return fault;
@@ -245,19 +252,19 @@ static const char *read_key(Validator *v, const char *key, const char *text)
 
 /* --- patterns --- */
 
-static const char *read_inconclusive(Validator *v, const char *pattern)
+static const char *read_pattern(ValidatorPatterns *patterns, const char *pattern)
 {
         regex_t *grown;
 
-        if (v->n_inconclusive == PATTERNS_MAX)
+        if (patterns->n == PATTERNS_MAX)
                 return "there are too many patterns";
-        grown = reallocarray(v->inconclusive, v->n_inconclusive + 1, sizeof(*grown));
+        grown = reallocarray(patterns->list, patterns->n + 1, sizeof(*grown));
         if (!grown)
                 return "out of memory";
-        v->inconclusive = grown;
-        if (regcomp(&grown[v->n_inconclusive], pattern, REG_EXTENDED | REG_NOSUB) != 0)
+        patterns->list = grown;
+        if (regcomp(&grown[patterns->n], pattern, REG_EXTENDED | REG_NOSUB) != 0)
                 return "it is no extended regular expression";
-        v->n_inconclusive++;
+        patterns->n++;
         return NULL;
 }
 
@@ -316,7 +323,9 @@ static int read_group(Validator *v, GKeyFile *values, const char *file, const ch
                 else if (strcmp(group, "Location") == 0)
                         fault = read_location(v, text);
                 else if (strcmp(group, "Inconclusive") == 0)
-                        fault = read_inconclusive(v, text);
+                        fault = read_pattern(&v->inconclusive, text);
+                else if (strcmp(group, "Failed") == 0)
+                        fault = read_pattern(&v->failed, text);
                 else
                         fault = "there is no such section";
                 if (fault)

@@ -20,6 +20,7 @@ typedef enum ValidatorFamily {
         VALIDATOR_INET = 1 << 0,
         VALIDATOR_INET6 = 1 << 1,
         VALIDATOR_NETLINK = 1 << 2,
+        VALIDATOR_PAIR = 1 << 3, /* socketpair(2) */
 } ValidatorFamily;
 
 /* A line of its words that tells where the fault is. Without a file: the one it was to check. */
@@ -28,13 +29,18 @@ typedef struct ValidatorLocation {
         unsigned file, line; /* which group; 0: it has none */
 } ValidatorLocation;
 
+typedef struct ValidatorPatterns {
+        regex_t *list;
+        size_t n;
+} ValidatorPatterns;
+
 typedef struct Validator {
         char *name;     /* of its file, without ".conf" */
         char **files;   /* globs (files/name-glob.h) */
         char **units;   /* that use these files; globs allowed */
         char **command; /* [0] is the program: an absolute name, globs allowed; in the others %f
                          * stands for the changed files, %d for the names of their directories
-                         * without ".d" */
+                         * without ".d", %e for one file: then it runs once for each */
         unsigned timeout_sec, cpu_sec;
         uint64_t memory_bytes;
         unsigned processes; /* at once; 1: it can start no other, threads apart */
@@ -45,8 +51,8 @@ typedef struct Validator {
         char **empty;      /* directories that it finds empty, and may write */
         ValidatorLocation *locations;
         size_t n_locations;
-        regex_t *inconclusive;
-        size_t n_inconclusive;
+        ValidatorPatterns failed; /* a line like that is a failure whatever the exit status is */
+        ValidatorPatterns inconclusive; /* the jail is the reason, not the configuration */
 } Validator;
 
 /* Reads one file. Returns: 0, with *ret NULL if the file is empty; -EINVAL (logged with file and

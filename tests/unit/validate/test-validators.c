@@ -70,7 +70,8 @@ static void test_all_keys(void **state)
             "Command=/usr/bin/web --check 'a b' %f\nTimeoutSec=7\nCpuSec=3\nMemoryMiB=64\n"
             "Processes=5\nUser=root\nCapabilities=CAP_CHOWN CAP_NET_BIND_SERVICE\n"
             "Sockets=inet6 netlink\nProcSubset=all\nEmpty=/var/log/web\n"
-            "[Location]\na=line %l of %f\nb=%f\n[Inconclusive]\nx=no (net|clock)\n");
+            "[Location]\na=line %l of %f\nb=%f\n[Inconclusive]\nx=no "
+            "(net|clock)\n[Failed]\ny=bad\n");
         put(vendor, "notes.txt", "not read");
         assert_int_equal(load(&all), 0);
         assert_int_equal(all->n, 1);
@@ -90,7 +91,8 @@ static void test_all_keys(void **state)
         assert_int_equal(v->locations[0].line, 1);
         assert_int_equal(v->locations[0].file, 2);
         assert_int_equal(v->locations[1].line, 0);
-        assert_int_equal(v->n_inconclusive, 1);
+        assert_int_equal(v->inconclusive.n, 1);
+        assert_int_equal(v->failed.n, 1);
 }
 
 static void test_without_keys_little_is_allowed(void **state)
@@ -135,6 +137,7 @@ static void test_damaged(void **state)
                 "[Location]\na=line",
                 "[Location]\na=(x) %f",
                 "[Inconclusive]\na=[",
+                "[Failed]\na=(",
                 "no key",
         };
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * validation.h - what a call is about to write, checked by the programs that will read it.
+ *
+ * Three steps, each asynchronous: prepare (what will be in the files, its digest, and which
+ * validators apply), then the right to write is asked for, which stays with a transaction for
+ * exactly these bytes, then the validators run. The event loop goes on meanwhile; a caller that
+ * vanishes ends what runs.
+ */
+#pragma once
+
+#include "bus/call.h"
+
+/* From the changes in call->state (render.h), or without a transaction from call->restored. Runs
+ * `next`, or the call has failed. */
+void validation_prepare(Call *call, void (*next)(Call *call));
+
+/* write_right_ask(), unless it was given on this transaction for the same bytes. */
+void validation_ask_right(Call *call, void (*granted)(Call *call));
+
+/* For who is going to commit: runs all that apply, unless option `validate` says no. Runs `next` if
+ * none failed; else the call has failed (EXM_E_VALIDATION_FAILED). */
+void validation_run(Call *call, void (*next)(Call *call));
+
+/* For Validate: runs all that apply, replies aa{sv}. Ends the call. */
+void validation_reply(Call *call);
+
+Validation *validation_free(Validation *validation);

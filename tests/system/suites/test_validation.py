@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Validators: what the programs that will read a configuration say of it before it is written."""
+import os
+from pathlib import Path
+
+import daemon
+from bus import PingWatch, expect
+from case import equal, has, has_not
+
+SSHD = "/etc/ssh/sshd_config.d/50-test.conf"
+SUDOERS = "/etc/sudoers.d/test"
+NGINX = "/etc/nginx/nginx.conf"
+VHOST = "/etc/nginx/sites-enabled/test"
+UNIT = "/etc/systemd/system/exm-test.service"
+TARGET = "/etc/hosts"
+HOSTILE = Path(__file__).resolve().parents[1] / "hostile.py"
+CANARY = "canary-7f3a"
+SECRET = "/etc/exm-secret"
+
+
+def writer(t, user="alice", words=False):
+    """A caller who may write every file; and read the secret ones, only if `words`."""
+    for action in ("read-config", "write-config", "write-sensitive-config", "commit-several"):
+        t.rules.allow(user, action)
+    if words:
+        t.rules.allow(user, "read-secret-config")
+    else:
+        t.rules.allow(user, "read-secret-config", file=SUDOERS)
+    return t.client(user)
+
+
+def validate(client, *edits):
+    """validator → its report."""
+    transaction = client.begin()
+    transaction.Edit(list(edits))
+    reports = transaction.Validate()
+    transaction.Rollback()
+    return {report["validator"]: report for report in reports}
+
+
+def text(file, *lines):
+    return "text", [file, "".join(line + "\n" for line in lines)]
+
+
+def nginx_site(t):
+    """A configuration with a relative include and a glob."""
+    t.file(NGINX, "events {\n}\nhttp {\n    include sites-enabled/*;\n}\n")
+    t.folder("/etc/nginx/sites-enabled")
+    t.keep(VHOST)
+    t.keep("/etc/nginx/sites-enabled/default")
+    if os.path.lexists("/etc/nginx/sites-enabled/default"):
+        os.unlink("/etc/nginx/sites-enabled/default")
+
+
+def validators(t, **files):
+    """Validators of the test, known to the service; {name: text}."""
+    t.undo(daemon.restart)  # registered first, done last: when the files are gone
+    for name, content in files.items():
+        t.file(f"/etc/exmachina/validators.d/{name.replace('_', '-')}.conf", content)
+    daemon.restart()
+
+
+def checker(command, *lines, files=TARGET):
+    return f"[Validator]\nFiles={files}\nCommand={command}\n" + "".join(line + "\n" for line in lines)
+
+
+def hostile(what, *lines, **keywords):
+    return checker(f"/usr/bin/python3 -ISB {HOSTILE} {what}", *lines, **keywords)
+
+
+def jails():
+    return daemon.run("systemctl", "list-units", "--all", "--plain", "--no-legend",
+                      "exmachina-validate-*").split("\n")[:-1]
+
+
+# ---------------------------------------------------------------- programs as they are shipped
+
+def test_bad_configuration_is_caught(t):
+    """By Validate, and by Commit: then nothing is changed, byte for byte."""
+    nginx_site(t)
+    t.keep(SSHD), t.keep(SUDOERS), t.keep(UNIT)
+    alice = writer(t)
+    before, history = daemon.etc_state(), alice.History.ListChanges()
+    for name, file, line, edits in (
+            ("sshd", SSHD, 2, [text(SSHD, "Port 22", "Nonsense yes")]),
+            ("nginx", VHOST, 2, [text(VHOST, "server {", "    nonsense on;", "}")]),
+            ("sudoers", SUDOERS, 0, [text(SUDOERS, "bob ALL=(ALL) ALL"), ("mode", [SUDOERS, "0666"])]),
+            ("systemd-unit", UNIT, 3, [text(UNIT, "[Service]", "ExecStart=/bin/true", "Nonsense=yes")])):
+        report = validate(alice, *edits)[name]
+        equal((report["result"], report["file"], report["line"]), ("failed", file, line), name)
+        with expect("ValidationFailed") as refused:
+            alice.Config.Apply(edits)
+        has(refused.message, name, f"{file}:{line}: " if line else f"{file}: ")
+        equal(daemon.difference(before, daemon.etc_state(before)), [], name)
+    equal(alice.History.ListChanges(), history)
+
+
+def test_good_configuration_is_committed(t):
+    nginx_site(t)
+    t.keep(SSHD), t.keep(SUDOERS), t.keep(UNIT)
+    alice = writer(t)
+    edits = [text(SSHD, "Port 22"), text(SUDOERS, "bob ALL=(ALL) ALL"),
+             text(VHOST, "server {", "    listen 8080;", "}"),
+             text(UNIT, "[Service]", "ExecStart=/bin/true")]
+    reports = validate(alice, *edits)
+    equal({name: r["result"] for name, r in reports.items()},
+          {name: "passed" for name in ("nginx", "sshd", "sudoers", "systemd-unit")})
+    assert alice.Config.Apply(edits) > 0
+    has(Path(VHOST).read_text(), "listen 8080")
+
+
+def test_new_and_deleted_files_and_globs_see_the_future(t):
+    nginx_site(t)
+    t.file(VHOST, "server {\n    listen 8080;\n}\n")
+    t.keep("/etc/nginx/conf.d/needed.conf")
+    alice = writer(t)
+    needs = text(NGINX, "events {", "}", "http {", "    include conf.d/needed.conf;", "}")
+    needed = text("/etc/nginx/conf.d/needed.conf", "server_tokens off;")
+    equal(validate(alice, needs)["nginx"]["result"], "failed")
+    equal(validate(alice, needs, needed)["nginx"]["result"], "passed")
+    alice.Config.Apply([needs, needed])
+    gone = ("rm", ["/files/etc/nginx/conf.d/needed.conf"])
+    with expect("ValidationFailed") as refused:
+        alice.Config.Apply([gone])
+    has(refused.message, "nginx")
+    without = text(NGINX, "events {", "}", "http {", "    include sites-enabled/*;", "}")
+    alice.Config.Apply([gone, without])
+    # What a glob finds no more cannot be wrong.
+    Path(VHOST).write_text("server {\n    nonsense on;\n}\n")
+    equal(validate(alice, ("rm", ["/files" + VHOST]))["nginx"]["result"], "passed")
+
+
+def test_link_is_told_by_the_name_that_was_changed(t):
+    """nginx names the link, the change the file that it leads to."""
+    nginx_site(t)
+    target = "/etc/nginx/sites-available/test"
+    t.file(target, "server {\n    listen 8080;\n}\n")
+    os.symlink(target, VHOST)
+    report = validate(writer(t), text(target, "server {", "    nonsense on;", "}"))["nginx"]
+    equal((report["result"], report["file"], report["line"]), ("failed", target, 2))
+
+
+def test_revert_to_what_is_not_valid_is_refused(t):
+    t.file(SSHD, "Nonsense yes\n")
+    alice = writer(t)
+    change = alice.Config.Apply([text(SSHD, "Port 22")])
+    with expect("ValidationFailed") as refused:
+        alice.History.Revert(change)
+    has(refused.message, "sshd", f"{SSHD}:1: ")
+    equal(Path(SSHD).read_text(), "Port 22\n")
+
+
+# ---------------------------------------------------------------- what applies, who may what
+
+def test_masked_missing_and_inconclusive(t):
+    """A validator without its program does not apply; what only the jail made fail stops nothing."""
+    t.keep(TARGET), t.keep(SSHD)
+    validators(t, missing=checker("/usr/sbin/exm-not-installed"), sshd="",
+               one=checker('/bin/sh -c "echo no network here; exit 1"', "[Inconclusive]", "net=no network"),
+               two=checker('/bin/sh -c "echo all well, but wrong"', "[Failed]", "x=but wrong$", files=SSHD))
+    alice = writer(t)
+    equal(validate(alice, text(TARGET, "127.0.0.1 x"))["one"]["result"], "inconclusive")
+    equal(list(validate(alice, text(TARGET, "127.0.0.1 x"))), ["one"])
+    assert alice.Config.Apply([text(TARGET, "127.0.0.1 x")]) > 0
+    equal({n: r["result"] for n, r in validate(alice, text(SSHD, "Nonsense yes")).items()}, {"two": "failed"})
+    equal(validate(alice), {})
+
+
+def test_validate_false_is_for_ordinary_files(t):
+    t.keep(TARGET), t.keep(SSHD)
+    validators(t, never=checker("/bin/false"))
+    alice = writer(t)
+    edit = text(TARGET, "127.0.0.1 other")
+    with expect("ValidationFailed"):
+        alice.Config.Apply([edit])
+    with expect("Refused") as refused:
+        alice.Config.Apply([edit, text(SSHD, "Port 22")], validate=False)
+    has(refused.message, SSHD)
+    assert alice.Config.Apply([edit], validate=False) > 0
+
+
+def test_validate_needs_the_right_to_write(t):
+    t.keep(SSHD)
+    t.rules.allow("alice", "read-config")
+    t.rules.deny("alice", "write-sensitive-config")
+    transaction = t.client().begin()
+    transaction.Edit([text(SSHD, "Port 22")])
+    with expect("AccessDenied"):
+        transaction.Validate()
+
+
+def test_validate_then_commit_asks_once(t):
+    """The right to write stays with the transaction for exactly these bytes."""
+    t.keep(SSHD)
+    t.rules.allow("alice", "read-config")
+    t.rules.ask("alice", "write-sensitive-config")
+    agent = t.agent("approve")
+    transaction = t.client().begin()
+    transaction.Edit([text(SSHD, "Port 22")])
+    equal(transaction.Validate(interactive=True)[0]["result"], "passed")
+    equal(len(agent.prompts), 1, "dialogs")
+    transaction.Edit([text(SSHD, "Port 23")])
+    with expect("InteractiveAuthorizationRequired"):
+        transaction.Commit()
+    transaction.Edit([text(SSHD, "Port 22")])
+    assert transaction.Commit() > 0
+    equal(len(agent.prompts), 1, "dialogs")
+
+
+def test_words_are_for_who_may_read_secrets(t):
+    """A rule for one file is no right to words, which may be of any."""
+    t.file(SECRET, f"{CANARY} yes\n", mode=0o600)
+    t.keep(SSHD)
+    validators(t)
+    edit = text(SSHD, f"Include {SECRET}")
+    for client, seen in ((writer(t), False), (writer(t, "bob", words=True), True)):
+        report = validate(client, edit)["sshd"]
+        equal((report["result"], report["file"]), ("failed", ""))
+        (has if seen else has_not)(report["output"], CANARY)
+        with expect("ValidationFailed") as refused:
+            client.Config.Apply([edit])
+        has_not(refused.message, CANARY)
+    has_not(t.journal.text(), CANARY)
+
+
+def test_places_are_of_the_callers_own_change(t):
+    """A validator that lies says nothing of other files, and no number that is no line."""
+    t.keep(TARGET)
+    lines = "[Location]", "x=^%f:%l:"
+    validators(t, a=checker('/bin/sh -c "echo /etc/shadow:1: x; exit 1"', *lines),
+               b=checker(f'/bin/sh -c "echo {TARGET}:123456: x; exit 1"', *lines),
+               c=checker(f'/bin/sh -c "echo {TARGET}:2: x; exit 1"', *lines))
+    found = validate(writer(t), text(TARGET, "127.0.0.1 x", "127.0.0.2 y"))
+    equal({n: (r["file"], r["line"]) for n, r in found.items()},
+          {"a": ("", 0), "b": (TARGET, 0), "c": (TARGET, 2)})
+
+
+# ---------------------------------------------------------------- hostile validators
+
+def test_jail(t):
+    """What a checker tries, as root and as nobody: all of it is refused, and the host is as it was."""
+    t.file(SECRET, CANARY, mode=0o600)
+    t.keep(TARGET)
+    validators(t, as_root=hostile("try", "User=root", "Processes=4"), as_user=hostile("try", "Processes=4"),
+               with_rights=hostile("try", "User=root", "Capabilities=CAP_DAC_READ_SEARCH CAP_SETUID",
+                                   "Sockets=inet netlink pair", "ProcSubset=all", "Processes=4"))
+    before = daemon.etc_state()
+    reports = validate(writer(t, words=True), text(TARGET, "127.0.0.1 x"))
+    equal(daemon.difference(before, daemon.etc_state(before)), [])
+    for name, can in (("as-root", {"read secret"}), ("as-user", set()),
+                      ("with-rights", {"read secret", "inet socket", "setuid"})):
+        lines = reports[name]["output"].splitlines()
+        has(lines, "end")
+        equal({line[5:] for line in lines if line.startswith("done ")}, can, name)
+        assert sum(line.startswith("refused ") for line in lines) >= 25, lines
+    for trace in ("/etc/exm-hostile", "/tmp/exm-hostile", "/run/exm-hostile", "/var/tmp/exm-hostile"):
+        assert not os.path.exists(trace), trace
+    equal(jails(), [])
+
+
+def test_limits(t):
+    """Each is stopped within its limit, which the error names; meanwhile the service answers."""
+    t.keep(TARGET)
+    cases = {"sleeps": ("TimeoutSec=1", "longer than 1 s"), "ignores": ("TimeoutSec=1", "longer than 1 s"),
+             "burns": ("CpuSec=1", "CPU time"), "prints": ("TimeoutSec=60", "printed more than"),
+             "forks": ("Processes=8", "exit status 7"), "allocates": ("MemoryMiB=64", "exit status 7"),
+             "leaves": ("TimeoutSec=5", "exit status 7")}
+    validators(t, **{name: hostile(name, limit, *([] if "Processes" in limit else ["Processes=2"]),
+                                   files=f"/etc/sysctl.d/{name}.conf") for name, (limit, _) in cases.items()},
+               sysctl="")
+    alice = writer(t)
+    with PingWatch() as pings:
+        for name, (_, why) in cases.items():
+            t.keep(f"/etc/sysctl.d/{name}.conf")
+            with expect("ValidationFailed") as refused:
+                alice.Config.Apply([text(f"/etc/sysctl.d/{name}.conf", "vm.swappiness = 1")])
+            has(refused.message, f"validator {name} ", why)
+            assert not os.path.exists(f"/etc/sysctl.d/{name}.conf")
+    pings.check()
+    daemon.wait_for(lambda: not jails(), "end of all jails", 30)
+    processes = daemon.run("ps", "-eo", "args")
+    has_not(processes, str(HOSTILE))
+
+
+def test_vanished_caller_ends_its_validation(t):
+    t.keep(TARGET)
+    validators(t, slow=hostile("sleeps", "TimeoutSec=300"))
+    alice = writer(t)
+    alice.Config.later("Apply", [text(TARGET, "127.0.0.1 x")], timeout=100)
+    daemon.wait_for(jails, "a jail", 30)
+    before = Path(TARGET).read_bytes()
+    alice.close()
+    daemon.wait_for(lambda: not jails(), "end of the jail", 30)
+    equal(Path(TARGET).read_bytes(), before)
+
+
+def test_module_of_nginx(t):
+    """load_module runs code of whoever wrote the configuration: in the jail."""
+    nginx_site(t)
+    t.file(SECRET, CANARY, mode=0o600)
+    source = t.file("/usr/local/lib/exm-module.c", HOSTILE.with_name("module.c").read_text())
+    module = t.keep("/usr/local/lib/exm-module.so")
+    daemon.run("gcc", "-shared", "-fPIC", "-o", str(module), str(source))
+    before = daemon.etc_state()
+    edit = text(NGINX, f"load_module {module};", "events {", "}", "http {", "}")
+    report = validate(writer(t, "bob", words=True), edit)["nginx"]
+    has(report["output"], "module: etc refused", "module: unix refused", "module: fork refused",
+        f"module: secret {CANARY}")
+    report = validate(writer(t), edit)["nginx"]
+    has_not(str(report), CANARY)
+    equal(daemon.difference(before, daemon.etc_state(before)), [])
