@@ -156,15 +156,15 @@ static void reload_systemd(void)
 /* The files of the change are as before: what had taken the new ones takes these. */
 static void revert_units(const ChangeRecord *record)
 {
-        char block[] = "--quiet", reload[] = "daemon-reload", stop[] = "stop";
+        char quiet[] = "--quiet", reload[] = "daemon-reload", stop[] = "stop";
 
-        if (change_record_concerns_manager(record) && !systemctl(block, reload, NULL))
+        if (change_record_concerns_manager(record) && !systemctl(quiet, reload, NULL))
                 log_error("systemctl daemon-reload has failed");
         for (size_t i = 0; i < record->n_units; i++) {
                 const ChangeUnit *unit = &record->units[i];
                 char *verb = unit->was_active ? unit->verb : stop;
 
-                if (unit->acted > 0 && !systemctl(block, verb, unit->id))
+                if (unit->acted > 0 && !systemctl(quiet, verb, unit->id))
                         log_error("%s: %s has failed; see: systemctl status %s", unit->id, verb,
                                   unit->id);
         }

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "bus/signals.h"
+#include "bus/unit-jobs.h"
 #include "commit/moment.h"
 #include "commit/recover.h"
 #include "units/once.h"
@@ -288,6 +289,8 @@ static void settled_at_start(Deadlines *d, uint64_t id)
         }
         if (!change_state_is_finished(record.state))
                 return;
+        if (record.n_units > 0)
+                unit_jobs_forget(d->manager, id);
         audit_write(d->manager->audit,
                     &(AuditRecord){ .uid = 0,
                                     .method = "recovery",

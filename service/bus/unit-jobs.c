@@ -66,9 +66,9 @@ struct UnitJobs {
 /* --- the timer --- */
 
 /* One of each direction: the one that was stopped just now may not be gone yet. */
-static void timer_name(const ChangeRecord *record, bool back, char ret[64])
+static void timer_name(uint64_t id, bool back, char ret[64])
 {
-        snprintf(ret, 64, "exmachina-units-%" PRIu64 "%s", record->id, back ? "-back" : "");
+        snprintf(ret, 64, "exmachina-units-%" PRIu64 "%s", id, back ? "-back" : "");
 }
 
 static void start_timer(const UnitRun *run)
@@ -77,20 +77,33 @@ static void start_timer(const UnitRun *run)
                                           600 * USEC_PER_SEC, 1800 * USEC_PER_SEC };
         char name[64];
 
-        timer_name(run->record, run->back, name);
+        timer_name(run->record->id, run->back, name);
         units_start_timer(run->owner->manager->units, name, "exmachina.service", times,
                           ELEMENTSOF(times));
+}
+
+static void stop_timer(const Manager *m, uint64_t id, bool back)
+{
+        char name[64];
+
+        timer_name(id, back, name);
+        units_stop_timer(m->units, name);
 }
 
 /* The one of the other direction may be left from before a kill. */
 static void stop_timers(const UnitRun *run)
 {
-        char name[64];
+        const Manager *m = run->owner->manager;
 
-        for (int back = 0; back <= run->back; back++) {
-                timer_name(run->record, back, name);
-                units_stop_timer(run->owner->manager->units, name);
-        }
+        stop_timer(m, run->record->id, false);
+        if (run->back)
+                stop_timer(m, run->record->id, true);
+}
+
+void unit_jobs_forget(const Manager *m, uint64_t id)
+{
+        stop_timer(m, id, false);
+        stop_timer(m, id, true);
 }
 
 /* --- the life of a run --- */

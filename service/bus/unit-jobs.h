@@ -18,5 +18,9 @@ int unit_jobs_new(UnitJobs **ret, Manager *m);
  * changes that are under way are in its journal only. */
 void unit_jobs_stop(UnitJobs *jobs);
 
+/* A change with units has come to its end without their having been acted on: systemd need not
+ * start the service for it. */
+void unit_jobs_forget(const Manager *m, uint64_t id);
+
 /* After its tasks have ended (util/task.h), before the committer. NULL is allowed. */
 UnitJobs *unit_jobs_free(UnitJobs *jobs);

@@ -290,6 +290,21 @@ def test_a_commit_asks_at_most_twice(t):
           "polkit:org.exmachina1.write-sensitive-config, polkit:org.exmachina1.manage-several-units")
 
 
+def test_a_key_covers_files_and_units(t):
+    """What its connection may commit is what it grants, unit by unit and verb by verb."""
+    setup(t)
+    t.rules.clear()
+    t.rules.deny("bob")
+    bob = t.client("bob", t.key("exm-k", write=[str(FILE)], units=[f"{UNIT}:restart"]))
+    for options in ({"reload": [UNIT]}, {"restart": [OTHER]}, {"restart": [UNIT, OTHER]}):
+        with expect("AccessDenied"):
+            bob.Config.Apply(edit(2), **options)
+    change = bob.Config.Apply(edit(2), restart=[UNIT], grace=0)
+    equal((saw(), record(bob, change)["authority"]), (["exm-jobs start a = 2"], "key:exm-k"))
+    bob.History.Revert(change, grace=0)
+    equal(FILE.read_text(), "a = 1\n")
+
+
 # ---------------------------------------------------------------- taken back
 
 def test_deadline_acts_on_the_units_too(t):
@@ -395,6 +410,7 @@ def test_killed_at_any_time_while_units_are_acted_on(t):
         daemon.kill(t.root)
         call.exception(60)
         states.add(consistent(t, f"kill-{i}"))
+        daemon.wait_for(lambda: not timers(), "the timers go", 20)
         alice.Config.Match("/files/etc/hosts")
     assert "failed" in states, states
     equal(t.root.History.ListChanges(all=True, state="prepared"), [])
