@@ -124,13 +124,33 @@ int transaction_affected(Session *session, const char *path, json_t **ret)
         return 0;
 }
 
+/* The words of a validator: lines after the first one are set in, and none is left empty. */
+static char *set_in(const char *output)
+{
+        _cleanup_free_ char *copy = strdup(output);
+        char *text = strdup(""), *rest = copy;
+
+        while (copy && text && rest) {
+                _cleanup_free_ char *before = text;
+                const char *line = strsep(&rest, "\r\n");
+
+                if (asprintf(&text, "%s%s%s", before, before[0] && line[0] ? "\n    " : "", line) <
+                    0)
+                        return NULL;
+        }
+        return text;
+}
+
 /* On standard error if it is why something failed. */
 static int print_report(const Session *session, const json_t *report, bool is_reason)
 {
-        const char *file = field_string(report, "file"), *output = field_string(report, "output");
-        _cleanup_free_ char *line = NULL, *where = NULL;
+        _cleanup_free_ char *line = NULL, *where = NULL,
+                            *output = set_in(field_string(report, "output"));
+        const char *file = field_string(report, "file");
         uint64_t number = field_number(report, "line");
 
+        if (!output)
+                return -ENOMEM;
         if (asprintf(&where, number > 0 ? "%s:%" PRIu64 : "%s", file, number) < 0 ||
             asprintf(&line, "%s: %s%s%s%s%s", field_string(report, "validator"),
                      field_string(report, "result"), file[0] ? ": " : "", where,

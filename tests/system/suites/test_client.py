@@ -230,6 +230,21 @@ def test_script_is_all_or_nothing(t):
     equal(text(), CHANGED)
 
 
+def test_validators_are_heard(t):
+    t.keep("/etc/ssh/sshd_config")
+    before = text("/etc/ssh/sshd_config")
+    bad = ("set", "/etc/ssh/sshd_config/PermitRootLogin", "perhaps")
+    says = "/etc/ssh/sshd_config:"
+    has(ctl("validate", "set", "/etc/ssh/sshd_config/Port", "2222").out, "sshd: passed")
+    has(ctl("validate", *bad, status=9).out, "sshd: failed: " + says, '\n    ', 'unsupported option "perhaps"')
+    equal([report["result"] for report in ctl("-j", "validate", *bad, status=9).json], ["failed"])
+    done = ctl(*bad, status=9)
+    has(done.err, says, "nothing was changed", 'unsupported option "perhaps"')
+    equal((done.out, text("/etc/ssh/sshd_config")), ("", before))
+    ctl(*bad, "--no-validate", status=1)
+    has(ctl("validate", "set", "/etc/hosts/1/alias", "b").err, "no validator")
+
+
 def test_expect_and_lens(t):
     setup(t)
     version = ctl("-j", "print", "/etc/hosts").json["versions"]["/etc/hosts"]
