@@ -41,6 +41,8 @@ static int usage(int code)
               "  --read GLOB        files that may be read (can be repeated)\n"
               "  --write GLOB       files that may be read and written (can be repeated)\n"
               "  --unit UNIT:VERBS  e.g. nginx.service:reload,restart (can be repeated)\n"
+              "  --package GLOB     packages that may be installed and removed (can be repeated)\n"
+              "  --timezone         the time zone may be set\n"
               "  --expires WHEN     2027-01-31, 2027-01-31T12:00:00Z, +90m, +12h, +30d or +8w\n"
               "  --privileged       globs reach files and units of more than ordinary power too\n"
               "  --root DIR         in the system below DIR, whose users are not looked up\n",
@@ -86,6 +88,11 @@ static int read_option(Request *request, int option)
                 return add(&request->grants.write, optarg);
         case 'n':
                 return add(&request->grants.units, optarg);
+        case 'k':
+                return add(&request->grants.packages, optarg);
+        case 't':
+                request->grants.timezone = true;
+                return 0;
         case 'e':
                 return set_expires(request, optarg);
         case 'p':
@@ -105,9 +112,11 @@ static int read_arguments(Request *request, int argc, char *argv[])
         static const struct option options[] = {
                 { "expires", required_argument, NULL, 'e' },
                 { "help", no_argument, NULL, 'h' },
+                { "package", required_argument, NULL, 'k' },
                 { "privileged", no_argument, NULL, 'p' },
                 { "read", required_argument, NULL, 'r' },
                 { "root", required_argument, NULL, 'R' },
+                { "timezone", no_argument, NULL, 't' },
                 { "unit", required_argument, NULL, 'n' },
                 { "user", required_argument, NULL, 'u' },
                 { "write", required_argument, NULL, 'w' },

@@ -17,6 +17,11 @@
         "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"                           \
         ":-_.\\@*?[]!^"
 
+/* Those of packages (packages/package-name.c), and of globs. */
+#define PACKAGE_PATTERN_CHARACTERS                                                                 \
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"                           \
+        "+-._\\*?[]!^"
+
 /* The words of units.h, which this room does not include; tests/unit/auth holds them together. */
 static const char *const verbs[] = {
         "start",  "stop",    "restart", "reload", "reload-or-restart",
@@ -114,6 +119,15 @@ static const char *unit_fault(const char *entry)
         return glob_fault(pattern);
 }
 
+static const char *package_fault(const char *entry)
+{
+        const char *fault = text_fault(entry);
+
+        if (!fault && (entry[strspn(entry, PACKAGE_PATTERN_CHARACTERS)] != '\0' || *entry == '-'))
+                fault = "is not the name of a package, nor a glob on names";
+        return fault ? fault : glob_fault(entry);
+}
+
 static int check_list(const char *what, char *const *entries, const char *(*fault)(const char *),
                       Failure *f)
 {
@@ -159,5 +173,7 @@ int grants_check(const Grants *grants, Failure *f)
                 r = check_list("write", grants->write, file_fault, f);
         if (r == 0)
                 r = check_list("units", grants->units, unit_fault, f);
+        if (r == 0)
+                r = check_list("packages", grants->packages, package_fault, f);
         return r;
 }

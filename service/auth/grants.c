@@ -41,6 +41,7 @@ void grants_done(Grants *grants)
         strv_free(grants->read);
         strv_free(grants->write);
         strv_free(grants->units);
+        strv_free(grants->packages);
         *grants = (Grants){ 0 };
 }
 
@@ -56,6 +57,7 @@ int grants_copy(const Grants *from, Grants *ret)
 {
         _cleanup_(grants_done) Grants copy = {
                 .expires = from->expires,
+                .timezone = from->timezone,
                 .privileged = from->privileged,
         };
         int r;
@@ -66,6 +68,8 @@ int grants_copy(const Grants *from, Grants *ret)
                 r = copy_list(from->write, &copy.write);
         if (r == 0)
                 r = copy_list(from->units, &copy.units);
+        if (r == 0)
+                r = copy_list(from->packages, &copy.packages);
         if (r < 0)
                 return r;
         *ret = copy;
@@ -123,6 +127,18 @@ bool grants_may_walk(const Grants *grants, const char *prefix)
 bool grants_any_file(const Grants *grants)
 {
         return strv_length(grants->read) + strv_length(grants->write) > 0;
+}
+
+/* What ExMachina itself needs nobody removes through it (packages/plan.h): no glob has to stop at
+ * it. */
+bool grants_package(const Grants *grants, const char *name)
+{
+        return any_reaches(grants, grants->packages, name, /* plain= */ true);
+}
+
+bool grants_any_package(const Grants *grants)
+{
+        return strv_length(grants->packages) > 0;
 }
 
 /* The comma-separated list holds `verb`. */

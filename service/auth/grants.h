@@ -22,7 +22,9 @@ typedef struct Grants {
         char **read;      /* globs on absolute file names */
         char **write;     /* likewise; implies reading */
         char **units;     /* "nginx.service:reload,restart": glob on ids, verbs of units.h */
+        char **packages;  /* globs on names: may be installed and removed */
         uint64_t expires; /* µs, CLOCK_REALTIME; 0: never */
+        bool timezone;    /* the time zone may be set */
         bool privileged;
 } Grants;
 
@@ -44,6 +46,10 @@ bool grants_read(const Grants *grants, const char *canonical, bool is_public);
 bool grants_write(const Grants *grants, const char *canonical, bool is_ordinary);
 /* May `verb` (unit_verb_to_string()) be done to the unit? */
 bool grants_unit(const Grants *grants, const char *id, const char *verb);
+/* May this package be installed and removed? */
+bool grants_package(const Grants *grants, const char *name);
+/* Is there any package that may? Then the lists may be seen and refreshed. */
+bool grants_any_package(const Grants *grants);
 /* Is there any verb that may be done to the unit? Then its status may be seen. */
 bool grants_any_verb(const Grants *grants, const char *id);
 

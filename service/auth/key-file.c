@@ -24,11 +24,12 @@ static const struct {
         const char *group, *name;
         bool needed;
 } fields[] = {
-        { "Key", "Name", true },        { "Key", "Salt", true },
-        { "Key", "Hash", true },        { "Key", "Created", true },
-        { "Grants", "User", true },     { "Grants", "Read", false },
-        { "Grants", "Write", false },   { "Grants", "Units", false },
-        { "Grants", "Expires", false }, { "Grants", "Privileged", false },
+        { "Key", "Name", true },         { "Key", "Salt", true },
+        { "Key", "Hash", true },         { "Key", "Created", true },
+        { "Grants", "User", true },      { "Grants", "Read", false },
+        { "Grants", "Write", false },    { "Grants", "Units", false },
+        { "Grants", "Packages", false }, { "Grants", "Timezone", false },
+        { "Grants", "Expires", false },  { "Grants", "Privileged", false },
 };
 
 static const char *const groups[] = { "Key", "Grants" };
@@ -71,8 +72,11 @@ char *key_file_format(const Key *key, const KeyProof *proof)
         set_list(file, "Read", grants->read);
         set_list(file, "Write", grants->write);
         set_list(file, "Units", grants->units);
+        set_list(file, "Packages", grants->packages);
         if (grants->expires != 0)
                 set_time(file, "Grants", "Expires", grants->expires);
+        if (grants->timezone)
+                g_key_file_set_boolean(file, "Grants", "Timezone", TRUE);
         if (grants->privileged)
                 g_key_file_set_boolean(file, "Grants", "Privileged", TRUE);
         text = g_key_file_to_data(file, NULL, NULL);
@@ -195,10 +199,13 @@ static int read_grants(GKeyFile *file, Grants *grants, Failure *f)
 
         grants->user = g_key_file_get_string(file, "Grants", "User", NULL);
         if (!get_list(file, "Read", &grants->read) || !get_list(file, "Write", &grants->write) ||
-            !get_list(file, "Units", &grants->units))
+            !get_list(file, "Units", &grants->units) ||
+            !get_list(file, "Packages", &grants->packages))
                 return malformed(f, "it has a damaged list");
         if (!get_time(file, "Grants", "Expires", &grants->expires))
                 return malformed(f, "Expires= is not of the form 2027-01-31T12:00:00Z");
+        if (!get_boolean(file, "Timezone", &grants->timezone))
+                return malformed(f, "Timezone= must be true or false");
         if (!get_boolean(file, "Privileged", &grants->privileged))
                 return malformed(f, "Privileged= must be true or false");
         return grants_check(grants, &why) == 0 ? 0 : malformed(f, why.message ?: "bad grants");

@@ -265,6 +265,12 @@ int key_warnings(const WaysToRoot *ways, const OrdinaryFiles *ordinary, const Gr
                 warn_of_read(&w, *entry);
         STRV_FOREACH(entry, grants->units)
                 warn_of_unit(&w, *entry);
+        STRV_FOREACH(entry, grants->packages)
+                if (!glob_is_literal(*entry))
+                        warn(&w,
+                             "packages %s: any package of such a name, also one that comes into a "
+                             "repository later, can be installed: its scripts run as root",
+                             *entry);
         if (w.r == 0 && w.n > KEY_WARNINGS_MAX) {
                 w.r = asprintf(&more, "... and %zu more", w.n - KEY_WARNINGS_MAX) < 0 ? -ENOMEM : 0;
                 if (w.r == 0)

@@ -49,6 +49,10 @@ static int append_grants(sd_bus_message *reply, const Grants *grants)
                 r = append_list(reply, "write", grants->write);
         if (r >= 0)
                 r = append_list(reply, "units", grants->units);
+        if (r >= 0)
+                r = append_list(reply, "packages", grants->packages);
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "{sv}", "timezone", "b", grants->timezone);
         return r < 0 ? r : sd_bus_message_append(reply, "{sv}", "expires", "t", grants->expires);
 }
 
@@ -157,6 +161,7 @@ static void creation_free(void *userdata)
         free(creation->grants.read);
         free(creation->grants.write);
         free(creation->grants.units);
+        free(creation->grants.packages);
         failure_done(&creation->failure);
         free(creation);
 }
@@ -180,14 +185,18 @@ static int fill_grants(const Call *call, Grants *grants)
 {
         const Option *expires = args_option(&call->args, "expires");
         const Option *privileged = args_option(&call->args, "privileged");
+        const Option *timezone = args_option(&call->args, "timezone");
         int r;
 
         grants->user = (char *)args_option(&call->args, "user")->s;
         grants->expires = expires ? expires->t : 0;
         grants->privileged = privileged && privileged->b;
+        grants->timezone = timezone && timezone->b;
         r = borrow_list(call, "read", &grants->read);
         if (r == 0)
                 r = borrow_list(call, "write", &grants->write);
+        if (r == 0)
+                r = borrow_list(call, "packages", &grants->packages);
         return r < 0 ? r : borrow_list(call, "units", &grants->units);
 }
 
@@ -290,7 +299,7 @@ static void list_work(void *userdata)
 
 static size_t grants_bytes(const Grants *grants)
 {
-        char **const lists[] = { grants->read, grants->write, grants->units };
+        char **const lists[] = { grants->read, grants->write, grants->units, grants->packages };
         size_t bytes = 512;
         char **s;
 

@@ -27,6 +27,13 @@ bool permission_covers(const Grants *grants, const AuthQuestion *question)
             is_action(question, PREFIX "manage-unit-files"))
                 return question->unit && question->verb &&
                        grants_unit(grants, question->unit, question->verb);
+        if (is_action(question, PREFIX "set-timezone"))
+                return grants->timezone;
+        if (is_action(question, PREFIX "manage-packages"))
+                return question->package && grants_package(grants, question->package);
+        if (is_action(question, PREFIX "read-packages") ||
+            is_action(question, PREFIX "refresh-packages"))
+                return grants_any_package(grants);
         if (!question->file)
                 return false;
         if (is_action(question, PREFIX "read-secret-config"))

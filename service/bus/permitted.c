@@ -20,6 +20,7 @@ typedef enum WantKind {
         WANT_READ,
         WANT_WRITE,
         WANT_UNIT,
+        WANT_PACKAGE,
         WANT_ACTION,
 } WantKind;
 
@@ -304,6 +305,10 @@ static void next_want(Call *call)
         want = want_of(call);
         if (want->kind == WANT_ACTION) {
                 ask_last(call, &(AuthQuestion){ .action = want->action });
+        } else if (want->kind == WANT_PACKAGE) {
+                ask_last(call, &(AuthQuestion){ .action = want->action,
+                                                .package = want->about,
+                                                .verb = want->word });
         } else if (want->kind == WANT_UNIT) {
                 r = units_resolve(call->manager->units, want->about, on_resolved, call,
                                   &call->request);
@@ -326,6 +331,8 @@ static const char *action_find(const char *word)
                 PREFIX "manage-units",         PREFIX "write-sensitive-config",
                 PREFIX "manage-keys",          PREFIX "manage-unit-files",
                 PREFIX "manage-several-units", PREFIX "set-timezone",
+                PREFIX "read-packages",        PREFIX "refresh-packages",
+                PREFIX "manage-packages",      PREFIX "manage-several-packages",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(actions); i++)
@@ -358,11 +365,17 @@ static int want_fill(Want *want, const Pair *pair, Failure *f)
                         verb < UNIT_ENABLE ? PREFIX "manage-units" : PREFIX "manage-unit-files";
                 return unit_name_check(pair->second, f);
         }
+        if (strcmp(pair->first, "install") == 0 || strcmp(pair->first, "remove") == 0) {
+                want->kind = WANT_PACKAGE;
+                want->action = PREFIX "manage-packages";
+                return packages_check_names(&pair->second, 1, f);
+        }
         want->kind = WANT_ACTION;
         want->action = action_find(pair->first);
         if (!want->action)
                 return failure_set(f, EXM_E_INVALID_ARGS,
-                                   "must begin with read, write, a verb such as restart, or an "
+                                   "must begin with read, write, install, remove, a verb such as "
+                                   "restart, or an "
                                    "action such as manage-keys");
         return *pair->second
                        ? failure_set(f, EXM_E_INVALID_ARGS, "an action is asked for with \"\"")

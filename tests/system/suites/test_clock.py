@@ -74,6 +74,23 @@ def test_denied_then_allowed_by_polkit(t):
     equal([r["EXMACHINA_ZONE"] for r in denied], [TOKYO])
 
 
+def test_allowed_by_key(t):
+    start_in(t, BERLIN)
+    t.rules.deny("bob")
+    bob = t.client("bob", t.key("exm-zone", timezone=True))
+    bob.Clock.SetTimezone(TOKYO)
+    change = last_change(bob)
+    equal((zone_now(), change["authority"]), (TOKYO, "key:exm-zone"))
+    equal(bob.Authority.Permitted([("set-timezone", "")]), ["yes"])
+    bob.History.Revert(change["id"])
+    equal(zone_now(), BERLIN)
+    other = t.client("bob", t.key("exm-files", write=["/etc/hosts"]))
+    for call in (lambda: other.Clock.SetTimezone(TOKYO), lambda: other.History.Revert(change["id"])):
+        with expect("AccessDenied"):
+            call()
+    equal(zone_now(), BERLIN)
+
+
 def test_hostile_names(t):
     start_in(t, BERLIN)
     alice = allowed(t)

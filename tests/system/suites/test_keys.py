@@ -42,13 +42,15 @@ def test_unlock_who_am_i_lock(t):
                 units=["exm-probe.service:start"], expires=now() + 10**12)
     assert re.fullmatch(r"exm1_exm-k_[A-Za-z0-9_-]{43}", key), "the form of a key"
     bob = t.client("bob")
-    nobody = {"uid": 6002, "user": "bob", "key": "", "read": [], "write": [], "units": [], "expires": 0}
+    nobody = {"uid": 6002, "user": "bob", "key": "", "read": [], "write": [], "units": [], "packages": [],
+              "timezone": False, "expires": 0}
     equal(bob.Authority.WhoAmI(), nobody)
     equal(bob.Authority.Unlock(key), "exm-k")
     who = bob.Authority.WhoAmI()
     assert who.pop("expires") > now()
     equal(who, {"uid": 6002, "user": "bob", "key": "exm-k", "read": ["/etc/ssl/**"],
-                "write": ["/etc/hosts"], "units": ["exm-probe.service:start"]})
+                "write": ["/etc/hosts"], "units": ["exm-probe.service:start"],
+                "packages": [], "timezone": False})
     equal(t.client("bob").Authority.WhoAmI(), nobody, "another connection of the same user")
     equal(bob.Authority.Lock(), None)
     equal(bob.Authority.WhoAmI(), nobody)
@@ -486,7 +488,7 @@ def test_create_list_revoke(t):
     with expect("Conflict"):
         alice.Authority.CreateKey("exm-one", user="bob")
     listed = {key["name"]: key for key in alice.Authority.ListKeys()}
-    equal(set(listed["exm-one"]), {"name", "user", "read", "write", "units", "expires", "privileged", "created",
+    equal(set(listed["exm-one"]), {"name", "user", "read", "write", "units", "packages", "timezone", "expires", "privileged", "created",
                                    "last_use"})
     assert before - 10**6 <= listed["exm-one"]["created"] <= now()
     equal((listed["exm-one"]["write"], listed["exm-one"]["privileged"], listed["exm-one"]["last_use"]),

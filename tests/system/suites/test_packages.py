@@ -305,6 +305,37 @@ def test_each_package_is_a_question_and_what_is_left_one_dialog(t):
             "together: remove exm-base\nremove exm-needs.")])
 
 
+def test_allowed_by_key(t):
+    """Names and globs; the rest of a call and removals that were not named are polkit's."""
+    use(t, repository.source())
+    t.rules.deny("bob")
+    bob = t.client("bob", t.key("exm-software", packages=["exm-needs", "exm-b*"]))
+    equal(bob.Packages.PackageStatus(["exm-base", "exm-clash"]), [row("exm-base"), row("exm-clash")])
+    bob.Packages.Refresh()
+    equal(len(bob.Packages.Install(["exm-needs"])), 2)
+    for call in (lambda: bob.Packages.Install(["exm-base", "exm-clash"]),
+                 lambda: bob.Packages.Remove(["exm-clash"])):
+        with expect("AccessDenied") as seen:
+            call()
+        has(seen.message, "exm-clash")
+    narrow = t.client("bob", t.key("exm-narrow", packages=["exm-base"]))
+    with expect("AccessDenied") as seen:
+        narrow.Packages.Remove(["exm-base"], allow_more_removals=True)
+    has(seen.message, "exm-needs")
+    equal(len(bob.Packages.Remove(["exm-base"], allow_more_removals=True)), 2)
+    equal(bob.Authority.Permitted([("install", "exm-base"), ("remove", "exm-clash"), ("read-packages", "")]),
+          ["yes", "no", "yes"])
+    everything = t.client("bob", t.key("exm-all", packages=["*"], privileged=True))
+    for name in OWN:
+        with expect("Refused"):
+            everything.Packages.Remove([name], allow_more_removals=True)
+    done = t.journal.audit(method="Packages.Install", outcome="done")
+    equal([r["EXMACHINA_AUTHORITY"] for r in done], ["key:exm-software"])
+    without = t.client("bob", t.key("exm-none", write=["/etc/hosts"]))
+    with expect("AccessDenied"):
+        without.Packages.PackageStatus(["exm-base"])
+
+
 # ---------------------------------------------------------------- while it goes on
 
 def test_progress_is_for_the_caller_alone(t):

@@ -123,6 +123,48 @@ static void units_are_acted_on(void **state)
         }
 }
 
+static void packages_are_named(void **state)
+{
+        static const struct {
+                const char *entry, *name;
+                bool may;
+        } cases[] = {
+                { "hello", "hello", true },
+                { "hello", "hello2", false },
+                { "hel*", "hello", true },
+                { "*", "g++", true },
+                { "g++", "g++", true },
+                { "lib?-[0-9]", "libx-7", true },
+                { "lib?-[0-9]", "libxy-7", false },
+                { "[", "[", false },
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                _cleanup_(grants_done) Grants grants = with(NULL, NULL, NULL, false);
+
+                assert_false(grants_any_package(&grants));
+                assert_false(grants_package(&grants, cases[i].name));
+                assert_int_equal(strv_extend(&grants.packages, cases[i].entry), 0);
+                assert_true(grants_any_package(&grants));
+                assert_int_equal(grants_package(&grants, cases[i].name), cases[i].may);
+        }
+}
+
+static void bad_packages_are_refused(void **state)
+{
+        static const char *const bad[] = { "",    "-o",   "a/b", "/x.deb",  "a=1", "a;b",
+                                           "a b", "a\nb", "[",   "a:amd64", "ü" };
+
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+                _cleanup_(grants_done) Grants grants = with(NULL, NULL, NULL, true);
+                _cleanup_failure_ Failure f = { 0 };
+
+                assert_int_equal(strv_extend(&grants.packages, bad[i]), 0);
+                assert_int_equal(grants_check(&grants, &f), EXM_E_INVALID_ARGS);
+                assert_non_null(strstr(f.message, "packages: "));
+        }
+}
+
 static void looking_comes_before_knowing(void **state)
 {
         _cleanup_(grants_done) Grants g = with("/etc/nginx/**", "/etc/motd", NULL, false);
@@ -251,6 +293,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(files_are_read_and_written),
                 cmocka_unit_test(units_are_acted_on),
+                cmocka_unit_test(packages_are_named),
+                cmocka_unit_test(bad_packages_are_refused),
                 cmocka_unit_test(looking_comes_before_knowing),
                 cmocka_unit_test(bad_grants_are_refused),
                 cmocka_unit_test(users_are_names),

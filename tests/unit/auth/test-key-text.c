@@ -253,11 +253,14 @@ static void file_is_read_as_it_was_made(void **state)
         char user[] = "alice", name[] = "web";
         char *read[] = { (char *)"/etc/a;b", (char *)"/etc/\\*\\\\x", NULL };
         char *units[] = { (char *)"a\\\\x2db.mount:stop", NULL };
+        char *packages[] = { (char *)"libfoo[0-9]*", (char *)"g++", NULL };
         Key key = { .name = name,
                     .created = 1801396800500000,
                     .grants = { .user = user,
                                 .read = read,
                                 .units = units,
+                                .packages = packages,
+                                .timezone = true,
                                 .expires = 1901396800000000,
                                 .privileged = true } };
         _cleanup_(key_unref_cleanup) Key *found = NULL, *changed = NULL;
@@ -277,6 +280,10 @@ static void file_is_read_as_it_was_made(void **state)
         assert_string_equal(found->grants.read[0], read[0]);
         assert_string_equal(found->grants.read[1], read[1]);
         assert_string_equal(found->grants.units[0], units[0]);
+        assert_int_equal(strv_length(found->grants.packages), 2);
+        assert_string_equal(found->grants.packages[0], packages[0]);
+        assert_string_equal(found->grants.packages[1], packages[1]);
+        assert_true(found->grants.timezone);
         assert_null(found->grants.write);
         assert_memory_equal(&got, &proof, sizeof(proof));
 
