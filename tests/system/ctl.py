@@ -5,11 +5,15 @@ import os
 import pwd
 import select
 import shlex
+import shutil
 import socket
 import subprocess
 import tempfile
 import threading
 import time
+from pathlib import Path
+
+import daemon
 
 PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 
@@ -40,6 +44,42 @@ def ctl(*words, user="root", status=0, stdin="", **more):
                                env=environment(user, **more)))
     assert status is None or done.status == status, f"{words}: expected status {status}, got {done}"
     return done
+
+
+def other_machine(t):
+    """This machine by ssh: bob comes in as alice. Returns: what -H takes."""
+    folder = Path(tempfile.mkdtemp(prefix="exm-ssh-"))
+    t.undo(lambda: shutil.rmtree(folder))
+    folder.chmod(0o755)
+    for name in ("host", "user"):
+        daemon.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name))
+    shutil.copy(folder / "user.pub", folder / "authorized")
+    (folder / "sshd").write_text(f"""Port 2222
+ListenAddress 127.0.0.1
+HostKey {folder}/host
+AuthorizedKeysFile {folder}/authorized
+StrictModes no
+UsePAM no
+PidFile none
+""")
+    home = Path("/home/bob/.ssh")
+    home.mkdir(mode=0o700)
+    t.undo(lambda: shutil.rmtree(home))
+    shutil.move(folder / "user", home / "id_ed25519")
+    (home / "config").write_text("StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n")
+    for path in (home, *home.iterdir()):
+        shutil.chown(path, "bob", "bob")
+    Path("/run/sshd").mkdir(exist_ok=True)
+    # Without PAM a locked account cannot come in.
+    shadow = t.keep("/etc/shadow")
+    shadow.write_text(shadow.read_text().replace("alice:!:", "alice:*:"))
+    server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd")],
+                              stderr=subprocess.PIPE, text=True)
+    t.undo(server.wait)
+    t.undo(server.kill)
+    line = server.stderr.readline()
+    assert "listening" in line, line
+    return "alice@127.0.0.1:2222"
 
 
 class Cut:

@@ -13,7 +13,7 @@ import daemon
 from bus import NAME, OBJECT
 from case import equal, has, has_not
 from changes import begin_anew, finish_all, record, state
-from ctl import Cut, ctl
+from ctl import Cut, ctl, other_machine
 from samples import HOSTS, PROBE, PROBE_UNIT
 
 HOSTS_TREE = """/etc/hosts
@@ -507,40 +507,11 @@ def test_keys_are_made_without_the_bus(t):
 def test_another_machine_over_ssh(t):
     """bob here is alice there."""
     setup(t)
-    folder = Path(tempfile.mkdtemp(prefix="exm-ssh-"))
-    t.undo(lambda: shutil.rmtree(folder))
-    folder.chmod(0o755)
-    for name in ("host", "user"):
-        daemon.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name))
-    shutil.copy(folder / "user.pub", folder / "authorized")
-    (folder / "sshd").write_text(f"""Port 2222
-ListenAddress 127.0.0.1
-HostKey {folder}/host
-AuthorizedKeysFile {folder}/authorized
-StrictModes no
-UsePAM no
-PidFile none
-""")
-    home = Path("/home/bob/.ssh")
-    home.mkdir(mode=0o700)
-    t.undo(lambda: shutil.rmtree(home))
-    shutil.move(folder / "user", home / "id_ed25519")
-    (home / "config").write_text("StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n")
-    for path in (home, *home.iterdir()):
-        shutil.chown(path, "bob", "bob")
-    Path("/run/sshd").mkdir(exist_ok=True)
-    # Without PAM a locked account cannot come in.
-    shadow = t.keep("/etc/shadow")
-    shadow.write_text(shadow.read_text().replace("alice:!:", "alice:*:"))
-    server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd")],
-                              stderr=subprocess.PIPE, text=True)
-    t.undo(server.wait)
-    t.undo(server.kill)
-    has(server.stderr.readline(), "listening")
+    host = other_machine(t)
     t.rules.allow("alice")
     ctl("--no-ask-password", *SET, user="bob", status=4)
-    equal(ctl("-H", "alice@localhost:2222", *SET, user="bob").out, DIFF)
+    equal(ctl("-H", host, *SET, user="bob").out, DIFF)
     equal(text(), CHANGED)
     equal(t.root.History.ListChanges(limit=1)[0]["user"], "alice")
-    has(ctl("-H", "alice@localhost:2223", "get", "/etc/hosts/1/ipaddr", user="bob", status=6).err,
-        "alice@localhost:2223")
+    has(ctl("-H", "alice@127.0.0.1:2223", "get", "/etc/hosts/1/ipaddr", user="bob", status=6).err,
+        "alice@127.0.0.1:2223")

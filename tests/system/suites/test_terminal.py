@@ -7,7 +7,7 @@ from pathlib import Path
 import daemon
 from case import equal, has, has_not
 from changes import Deadline, finish_all, state
-from ctl import Terminal
+from ctl import Terminal, other_machine
 from samples import HOSTS
 
 SET = "exmachinactl -q set /etc/hosts/1/ipaddr 192.0.2.50"
@@ -68,6 +68,25 @@ def test_interrupt_lets_the_time_run(t):
     terminal.wait("[y]es")
     t.root.History.Confirm(last(t))
     terminal.wait("kept by somebody else", "status 0.")
+
+
+def test_countdown_over_ssh(t):
+    """The yes comes in anew; where nobody can, the change is not kept."""
+    terminal = setup(t, "bob")
+    host = other_machine(t)
+    t.rules.allow("alice")
+    terminal.type(f"{SET.replace('-q', '-q -H ' + host)} --confirm 100; echo status $?.")
+    terminal.wait("Keep change", "[y]es")
+    port = Path("/home/bob/.ssh/config")
+    kept = port.read_text()
+    port.write_text(kept + "ProxyCommand false\n")
+    terminal.keys("y")
+    terminal.wait("nobody can come in anew", "[y]es")
+    equal(state(t.root, last(t)), "pending")
+    port.write_text(kept)
+    terminal.keys("y")
+    terminal.wait("status 0.")
+    equal((state(t.root, last(t)), text()), ("applied", CHANGED))
 
 
 def test_nobody_answers(t):
