@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bus/validation.h"
 #include "util/utf8.h"
 
 #define TOKEN_MAX_BYTES   64U
@@ -45,7 +46,8 @@ int commit_options_record(const Call *call, ChangeRecord *ret)
         record.message = strdup(call->about_message ?: "");
         record.token = strdup(token ? token->s : "");
         if (!record.authority || !record.message || !record.token ||
-            unit_plan_record(call, &record) < 0) {
+            unit_plan_record(call, &record) < 0 ||
+            (call->validation && validation_record(call, &record) < 0)) {
                 change_record_done(&record);
                 return -ENOMEM;
         }

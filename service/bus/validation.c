@@ -17,6 +17,8 @@
 #include "util/log.h"
 #include "validate/checks.h"
 
+#define RECORD_BYTES_MAX (256U << 10) /* of words, kept with a change */
+
 struct Validation {
         Checks *checks;
         void (*next)(Call *call);
@@ -199,6 +201,27 @@ static void on_checked_for_commit(int r, void *userdata)
                 call->validation->next(call);
         else
                 call_fail(call, r);
+}
+
+int validation_record(const Call *call, ChangeRecord *record)
+{
+        const Report *reports;
+        size_t n, size, left = RECORD_BYTES_MAX;
+        FILE *out;
+
+        reports = checks_reports(call->validation->checks, &n);
+        out = open_memstream(&record->checks, &size);
+        if (!out)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                int length = (int)strnlen(reports[i].words, left);
+
+                left -= (size_t)length;
+                fprintf(out, "%s: %s (%s)\n%.*s\n", reports[i].validator,
+                        report_result_to_string(reports[i].result), reports[i].summary, length,
+                        reports[i].words);
+        }
+        return fclose(out) == 0 ? 0 : -ENOMEM;
 }
 
 static int check_option(Call *call)

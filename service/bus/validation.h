@@ -22,6 +22,10 @@ void validation_ask_right(Call *call, void (*granted)(Call *call));
  * none failed; else the call has failed (EXM_E_VALIDATION_FAILED). */
 void validation_run(Call *call, void (*next)(Call *call));
 
+/* What was said, into the record of the change that is made now: root alone reads it. Returns: 0 or
+ * -ENOMEM. */
+int validation_record(const Call *call, ChangeRecord *record);
+
 /* For Validate: runs all that apply, replies aa{sv}. Ends the call. */
 void validation_reply(Call *call);
 

@@ -156,7 +156,7 @@ static size_t content_size(const Node *node)
 
 static uint64_t record_bytes(const ChangeRecord *record)
 {
-        uint64_t bytes = 0;
+        uint64_t bytes = strlen(text_of(record->checks));
 
         for (size_t i = 0; i < record->n_steps; i++)
                 bytes += content_size(&record->steps[i].before) +
@@ -173,8 +173,9 @@ static int insert_change(sqlite3 *connection, const ChangeRecord *record)
                 &s, connection,
                 "INSERT INTO change (id, time, uid, user, authority, message, token, state,"
                 " reason, reverts, confirm_within, pending_since, deadline, boot_id, grace,"
-                " bytes) VALUES (:id, :time, :uid, :user, :authority, :message, :token,"
-                " 'prepared', '', :reverts, :confirm_within, 0, 0, :boot_id, :grace, :bytes)");
+                " checks, bytes) VALUES (:id, :time, :uid, :user, :authority, :message, :token,"
+                " 'prepared', '', :reverts, :confirm_within, 0, 0, :boot_id, :grace, :checks,"
+                " :bytes)");
         statement_bind_int(&s, ":id", (int64_t)record->id);
         statement_bind_int(&s, ":time", (int64_t)record->time);
         statement_bind_int(&s, ":uid", record->uid);
@@ -186,6 +187,7 @@ static int insert_change(sqlite3 *connection, const ChangeRecord *record)
         statement_bind_int(&s, ":confirm_within", record->confirm_within);
         statement_bind_text(&s, ":boot_id", record->boot_id);
         statement_bind_int(&s, ":grace", record->grace);
+        statement_bind_text(&s, ":checks", text_of(record->checks));
         statement_bind_int(&s, ":bytes", (int64_t)record_bytes(record));
         return statement_run(&s);
 }

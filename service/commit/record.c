@@ -79,6 +79,7 @@ void change_record_done(ChangeRecord *record)
         free(record->authority);
         free(record->message);
         free(record->token);
+        free(record->checks);
         free(record->reason);
         for (size_t i = 0; i < record->n_units; i++) {
                 free(record->units[i].id);

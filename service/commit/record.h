@@ -48,6 +48,8 @@ typedef struct ChangeRecord {
                           * of a change that belongs to that key and not to the uid */
         char *message;   /* the caller's; "" none */
         char *token;     /* the caller's; "" none */
+        char *checks;    /* what validators said of it; "" or NULL none; written, and not read back:
+                          * for root alone, in the database */
         ChangeState state;
         char *reason;     /* of `reverted` and `failed`; "" none */
         uint64_t reverts; /* the change that this one takes back; 0 none */

@@ -13,6 +13,9 @@
  * unit    what is acted on with the files: `place` is the order, `acted` counts how often something
  * was begun with it, by which recovery knows what has seen the change.
  *
+ * `checks` is what validators said of the change before it was made, for who can read the database:
+ * it may hold any file that root can read.
+ *
  * Numbers are AUTOINCREMENT: one that was given out stays used when its change is pruned. A token
  * names one change of its owner.
  */
@@ -86,6 +89,8 @@ static const char *const migrations[] = {
         ") STRICT, WITHOUT ROWID;"
         "ALTER TABLE change ADD COLUMN grace INTEGER NOT NULL DEFAULT 0;"
         "ALTER TABLE change DROP COLUMN units;",
+        /* 3 -> 4 */
+        "ALTER TABLE change ADD COLUMN checks TEXT NOT NULL DEFAULT '';",
 };
 
 SchemaList schema_list(void)

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Validators: what the programs that will read a configuration say of it before it is written."""
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import daemon
 from bus import PingWatch, expect
 from case import equal, has, has_not
+from changes import DATABASE
 
 SSHD = "/etc/ssh/sshd_config.d/50-test.conf"
 SUDOERS = "/etc/sudoers.d/test"
@@ -164,6 +167,19 @@ def test_masked_missing_and_inconclusive(t):
     assert alice.Config.Apply([text(TARGET, "127.0.0.1 x")]) > 0
     equal({n: r["result"] for n, r in validate(alice, text(SSHD, "Nonsense yes")).items()}, {"two": "failed"})
     equal(validate(alice), {})
+
+
+def test_words_are_kept_with_the_change(t):
+    """For root alone."""
+    t.keep(TARGET)
+    validators(t, talks=checker(f'/bin/sh -c "echo {CANARY}"'))
+    alice = writer(t)
+    change = alice.Config.Apply([text(TARGET, "127.0.0.1 x")])
+    has_not(str(alice.History.ListChanges()), CANARY)
+    daemon.stop()
+    with closing(sqlite3.connect(DATABASE)) as database:
+        kept = database.execute("SELECT checks FROM change WHERE id = ?", (change,)).fetchone()[0]
+    equal(kept, f"talks: passed (exit status 0)\n{CANARY}\n\n")
 
 
 def test_validate_false_is_for_ordinary_files(t):
