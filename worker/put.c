@@ -8,12 +8,16 @@
 #include "worker/put.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "worker/parse.h"
 
 #define PUT_SOURCE PARSE_NODES "/source"
 #define PUT_RESULT PARSE_NODES "/result"
+/* A copy of a file's nodes: what is put gets spans in the new text, but the file's own are to lead
+ * to the source, whatever was rendered before. */
+#define PUT_WHOLE  PARSE_NODES "/whole"
 #define PUT_ERRORS "/augeas/text"
 /* Directories on the way may be called "error", too. */
 #define PUT_ERROR PUT_ERRORS "//error[message]"
@@ -53,15 +57,31 @@ static char *unexpected_node(const char *message)
         return end ? strndup(begin + 1, (size_t)(end - begin - 1)) : NULL;
 }
 
+static bool is_whole(const char *path)
+{
+        return strncmp(path, PUT_WHOLE, strlen(PUT_WHOLE)) == 0;
+}
+
+/* The file's node that a path in the copy means; new. */
+static char *path_in_file(const TreeFile *file, const char *path)
+{
+        const char *below = path ? path : PUT_WHOLE;
+        char *in_file;
+
+        /* Augeas puts the path of what it puts before what is a full path already. */
+        while (is_whole(below))
+                below += strlen(PUT_WHOLE);
+        return asprintf(&in_file, "%s%s", file->path, below) < 0 ? NULL : in_file;
+}
+
 /* Returns: EXM_E_PUT_FAILED, or -ENOMEM. */
 static int put_failure(Tree *tree, const TreeFile *file, Failure *f)
 {
-        _cleanup_free_ char *words = NULL, *unexpected = NULL;
+        _cleanup_free_ char *words = NULL, *unexpected = NULL, *in_file = NULL;
         const char *message = put_error_get(tree, PUT_ERROR "/message");
         const char *path = put_error_get(tree, PUT_ERROR "/path");
         const char *status = put_error_get(tree, PUT_ERROR);
         const char *format = "lens %s cannot write this node";
-        size_t size = strlen(file->path);
 
         if (status && strcmp(status, "parse_skel_failed") == 0)
                 return failure_set(f, EXM_E_PUT_FAILED,
@@ -73,19 +93,16 @@ static int put_failure(Tree *tree, const TreeFile *file, Failure *f)
                         format = put_words[i].ours;
         if (message && strncmp(message, "Unexpected", strlen("Unexpected")) == 0)
                 unexpected = unexpected_node(message);
-        if (unexpected)
-                path = unexpected;
-        /* Augeas puts the file's path before what is a full path already. */
-        else if (path && strncmp(path, file->path, size) == 0 &&
-                 strncmp(path + size, file->path, size) == 0)
-                path += size;
+        in_file = path_in_file(file, unexpected ? unexpected : path);
+        if (!in_file)
+                return -ENOMEM;
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
         if (asprintf(&words, format, file->lens) < 0)
 #pragma GCC diagnostic pop
                 return -ENOMEM;
-        return failure_set(f, EXM_E_PUT_FAILED, "%s: %s", path ? path : file->path, words);
+        return failure_set(f, EXM_E_PUT_FAILED, "%s: %s", in_file, words);
 }
 
 int put_nodes(Tree *tree, const char *lens, const char *path, const char *source, const char **ret,
@@ -116,6 +133,7 @@ void put_forget(Tree *tree)
 {
         aug_rm(tree->aug, PUT_SOURCE);
         aug_rm(tree->aug, PUT_RESULT);
+        aug_rm(tree->aug, PUT_WHOLE);
         aug_rm(tree->aug, PUT_ERRORS);
 }
 
@@ -124,12 +142,14 @@ int put_file(Tree *tree, const TreeFile *file, char **ret, Failure *f)
         const char *text = NULL;
         int r;
 
-        r = put_nodes(tree, file->lens, file->path, file->source ? file->source : "\n", &text, f);
+        if (aug_cp(tree->aug, file->path, PUT_WHOLE) < 0)
+                return -EIO;
+        r = put_nodes(tree, file->lens, PUT_WHOLE, file->source ? file->source : "\n", &text, f);
         if (r == EXM_E_PUT_FAILED) {
                 /* Of a new file, the first failure is the one that is told. */
                 r = put_failure(tree, file, f);
                 if (r == EXM_E_PUT_FAILED && !file->source &&
-                    put_nodes(tree, file->lens, file->path, "", &text, f) == 0) {
+                    put_nodes(tree, file->lens, PUT_WHOLE, "", &text, f) == 0) {
                         failure_done(f);
                         r = 0;
                 }

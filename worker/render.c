@@ -83,12 +83,10 @@ int render_by_splices(Tree *tree, const TreeFile *file, char **ret, size_t *ret_
         return r;
 }
 
-/* Augeas gives the nodes that it puts spans in the new text: they lead to the source no more. */
-static int render_by_put(Tree *tree, TreeFile *file, char **ret, size_t *ret_size, Failure *f)
+static int render_by_put(Tree *tree, const TreeFile *file, char **ret, size_t *ret_size, Failure *f)
 {
         int r;
 
-        file->was_put = true;
         r = put_file(tree, file, ret, f);
         if (r == 0)
                 *ret_size = file->source ? text_rendered_size(*ret, file->source, file->size)
@@ -112,9 +110,7 @@ int tree_render_file(Tree *tree, const char *name, char **ret_text, size_t *ret_
                 return r < 0 ? -EIO : 0;
 
         if (!file->pristine && !file->rendered) {
-                r = file->was_put
-                            ? -EOPNOTSUPP
-                            : render_by_splices(tree, file, &file->rendered, &file->rendered_size);
+                r = render_by_splices(tree, file, &file->rendered, &file->rendered_size);
                 if (r != 0 && r != -ENOMEM)
                         r = render_by_put(tree, file, &file->rendered, &file->rendered_size, f);
                 if (r != 0)

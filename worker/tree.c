@@ -424,7 +424,6 @@ int tree_define_file(Tree *tree, const char *name, const char *lens, Failure *f)
         forget_text(file);
         free(TAKE_PTR(file->source));
         free(TAKE_PTR(file->problem));
-        file->was_put = false;
         file->reshaped = true;
         file->pristine = false;
         return remove_node(tree, file);
@@ -444,7 +443,6 @@ static int take_parsed(Tree *tree, TreeFile *file, size_t size, Parsed *parsed)
         free(file->source);
         file->source = TAKE_PTR(parsed->source);
         file->size = size;
-        file->was_put = false;
         file->pristine = true;
         free(TAKE_PTR(file->problem));
         return 0;

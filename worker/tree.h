@@ -41,7 +41,6 @@ typedef struct TreeFile {
         Flat *before;   /* the nodes as they were parsed, if only values were changed since */
         char *rendered; /* the text of the nodes as they are now; NULL: not known */
         size_t rendered_size;
-        bool was_put;  /* by its lens as a whole: its nodes have lost their spans */
         bool changed;  /* since Load or Define */
         char *problem; /* why it could not be parsed, for a person; NULL: it could */
         TextPosition problem_at;

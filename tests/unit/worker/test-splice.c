@@ -44,11 +44,11 @@ typedef struct Counts {
 
 typedef struct Script {
         const LensText *text;
-        Tree *tree;
+        Tree *tree, *other_tree;
         uint64_t random;
         unsigned number;
         char **edits; /* verb and three arguments each, "" for none */
-        unsigned n_edits;
+        unsigned n_edits, n_args[EDITS_MAX * 2];
         const char **ids; /* of the records of the source */
         Span *spans;
         bool *touched;
@@ -148,7 +148,7 @@ static bool edit(Script *s, const char *verb, const char *a, const char *b, cons
                                                         : args[i - 1] ? args[i - 1]
                                                                       : ""),
                                  0);
-        s->n_edits++;
+        s->n_args[s->n_edits++] = !b ? 1 : !c ? 2 : 3;
         return edit_apply(s->tree, verb, (char *const *)args, &count, &f) == 0;
 }
 
@@ -326,6 +326,29 @@ static void judge_lines(const Script *s, const char *source, const char *text, s
         }
 }
 
+/* The text does not depend on what was rendered before, nor on which worker does it. */
+static void judge_replay(const Script *s, const char *text, size_t size)
+{
+        _cleanup_failure_ Failure f = { 0 };
+        _cleanup_free_ char *again = NULL;
+        uint32_t count;
+        size_t size_again;
+        bool parsed;
+
+        load(s->other_tree, FILE_NAME, s->text->lens, s->text->text, strlen(s->text->text),
+             &parsed);
+        for (unsigned i = 0; i < s->n_edits; i++) {
+                char *args[4] = { NULL };
+
+                for (unsigned k = 0; k < s->n_args[i]; k++)
+                        args[k] = s->edits[4 * i + 1 + k];
+                assert_int_equal(edit_apply(s->other_tree, s->edits[4 * i], args, &count, &f), 0);
+        }
+        assert_int_equal(tree_render_file(s->other_tree, FILE_NAME, &again, &size_again, &f), 0);
+        if (size != size_again || memcmp(text, again, size) != 0)
+                fail_script(s, "is another in another tree", again);
+}
+
 static void judge(Script *s, Counts *counts)
 {
         _cleanup_free_ char *text = NULL, *again = NULL, *own = NULL, *spliced = NULL;
@@ -353,6 +376,7 @@ static void judge(Script *s, Counts *counts)
         }
         counts->spliced += r_spliced == 0;
         counts->put += r_spliced != 0;
+        judge_replay(s, text, size);
         judge_meaning(s, text, size, own, counts);
 }
 
@@ -381,13 +405,13 @@ static bool remember_records(Script *s)
         return true;
 }
 
-static void run_script(Tree *tree, const LensText *text, unsigned number, Counts *counts)
+static void run_script(Tree *const *trees, const LensText *text, unsigned number, Counts *counts)
 {
-        Script s = { .text = text, .tree = tree, .number = number };
+        Script s = { .text = text, .tree = trees[0], .other_tree = trees[1], .number = number };
         bool parsed, good = true;
 
         s.random = 0x9E3779B97F4A7C15U * number;
-        load(tree, FILE_NAME, text->lens, text->text, strlen(text->text), &parsed);
+        load(s.tree, FILE_NAME, text->lens, text->text, strlen(text->text), &parsed);
         if (!parsed)
                 return;
         if (!remember_records(&s))
@@ -408,17 +432,20 @@ static void run_script(Tree *tree, const LensText *text, unsigned number, Counts
 static void test_random_scripts(void **state)
 {
         _cleanup_(lens_texts_done) LensTexts texts;
-        _cleanup_(tree_free_cleanup) Tree *tree = NULL;
+        Tree *trees[2];
         Counts counts = { 0 };
 
         lens_texts_read(&texts, EXM_LENSDIR "/dist/tests", n_scripts > SCRIPTS ? 1 : LENS_STEP);
         assert_true(texts.n_lenses >= 25);
-        assert_int_equal(tree_new(&tree, EXM_LENSDIR ":" EXM_LENSDIR "/dist"), 0);
+        for (unsigned i = 0; i < 2; i++)
+                assert_int_equal(tree_new(&trees[i], EXM_LENSDIR ":" EXM_LENSDIR "/dist"), 0);
         for (unsigned i = 0; i < n_scripts; i++) {
                 const LensText *text = &texts.list[(uint64_t)i * texts.n / n_scripts];
 
-                run_script(tree, text, first_script + i, &counts);
+                run_script(trees, text, first_script + i, &counts);
         }
+        tree_free(trees[0]);
+        tree_free(trees[1]);
         print_message(
                 "%u scripts, %zu lenses: %u spliced, %u put by the lens, %u cannot be written, "
                 "%u with an edit that was refused, %u where the lens breaks its word\n",
