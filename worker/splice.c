@@ -44,6 +44,28 @@ static int find_span(Work *work, uint32_t node, Span *ret)
         return r == 0 && ret->end > work->size ? -EOPNOTSUPP : r;
 }
 
+/* The span of a record with all below it: of what a recursive lens (AptConf) reads, a node's own
+ * may end before its children do. */
+static int find_record(Work *work, uint32_t record, Span *ret)
+{
+        Span below;
+        int r;
+
+        r = find_span(work, record, ret);
+        for (uint32_t i = record + 1; r == 0 && i < work->splice->before->nodes[record].end; i++) {
+                r = find_span(work, i, &below);
+                if (r == -EOPNOTSUPP) {
+                        r = 0; /* read from no text at all */
+                        continue;
+                }
+                if (r != 0)
+                        break;
+                ret->start = below.start < ret->start ? below.start : ret->start;
+                ret->end = below.end > ret->end ? below.end : ret->end;
+        }
+        return r;
+}
+
 /* ---- records put by the lens ---- */
 
 /* Copies record `node` to the end of PIECE, under that label. */
@@ -218,7 +240,7 @@ static int change_record(Work *work, const AlignedRecord *record)
                 r = exchange_values(work, record);
         if (r != -EOPNOTSUPP)
                 return r;
-        r = find_span(work, record->before, &span);
+        r = find_record(work, record->before, &span);
         if (r == 0)
                 r = copy_until(work, span.start);
         return r == 0 ? write_changed(work, record->after, &span) : r;
@@ -232,7 +254,7 @@ static int cut_until(Work *work, uint32_t end)
 
         for (; work->next < end && r == 0;
              work->next = flat_next(work->splice->before, work->next)) {
-                r = find_span(work, work->next, &span);
+                r = find_record(work, work->next, &span);
                 if (r == 0)
                         r = copy_until(work, span.start);
                 work->at = span.end;
@@ -251,7 +273,7 @@ static int go_to_new(Work *work, uint32_t previous, bool at_end)
                 r = cut_until(work, (uint32_t)before->n);
                 return r == 0 ? copy_until(work, work->size) : r;
         }
-        r = find_span(work, previous == FLAT_NONE ? 0 : previous, &span);
+        r = find_record(work, previous == FLAT_NONE ? 0 : previous, &span);
         return r == 0 ? copy_until(work, previous == FLAT_NONE ? span.start : span.end) : r;
 }
 

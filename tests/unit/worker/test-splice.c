@@ -397,10 +397,19 @@ static bool remember_records(Script *s)
         s->spans = calloc(flat.n + 1, sizeof(*s->spans));
         s->touched = calloc(flat.n + 1, sizeof(*s->touched));
         assert_true(s->ids && s->spans && s->touched);
-        for (uint32_t i = 0; i < flat.n; i = flat_next(&flat, i)) {
-                if (cursor_span(&cursor, i, &s->spans[s->n_records]) < 0)
-                        print_message("%s: a record without a span\n", s->text->lens);
-                s->ids[s->n_records++] = flat.nodes[i].id;
+        for (uint32_t i = 0; i < flat.n; i++) {
+                Span span, *record;
+
+                if (flat.nodes[i].depth == 1) {
+                        s->spans[s->n_records] = (Span){ .start = UINT32_MAX };
+                        s->ids[s->n_records++] = flat.nodes[i].id;
+                }
+                /* A node's own may end before its children do; one read from no text has none. */
+                if (cursor_span(&cursor, i, &span) < 0)
+                        continue;
+                record = &s->spans[s->n_records - 1];
+                record->start = span.start < record->start ? span.start : record->start;
+                record->end = span.end > record->end ? span.end : record->end;
         }
         return true;
 }
