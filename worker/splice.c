@@ -36,6 +36,11 @@ static int copy_until(Work *work, size_t end)
         return 0;
 }
 
+static bool is_line_start(const Work *work)
+{
+        return work->at == 0 || work->splice->source[work->at - 1] == '\n';
+}
+
 static int find_span(Work *work, uint32_t node, Span *ret)
 {
         int r;
@@ -106,9 +111,14 @@ static int write_new(Work *work, const AlignedRecord *records, size_t n)
         if (r == 0)
                 r = put_result(
                         put_new_nodes(work->splice->tree, work->splice->lens, PIECE, &text, &f));
-        if (r == 0)
-                fputs(text, work->out);
-        return r;
+        if (r != 0)
+                return r;
+        fputs(text, work->out);
+        /* The line that follows stays one by itself. */
+        if (text[0] != '\0' && text[strlen(text) - 1] != '\n' && is_line_start(work) &&
+            work->at < work->size)
+                fputc('\n', work->out);
+        return 0;
 }
 
 /* Writes what has become of a record that was source[span]. A lens that counts its records begins
@@ -274,7 +284,12 @@ static int go_to_new(Work *work, uint32_t previous, bool at_end)
                 return r == 0 ? copy_until(work, work->size) : r;
         }
         r = find_record(work, previous == FLAT_NONE ? 0 : previous, &span);
-        return r == 0 ? copy_until(work, previous == FLAT_NONE ? span.start : span.end) : r;
+        if (r == 0)
+                r = copy_until(work, previous == FLAT_NONE ? span.start : span.end);
+        /* The end of the line may belong to no record. */
+        if (r == 0 && !is_line_start(work) && work->splice->source[work->at] == '\n')
+                r = copy_until(work, work->at + 1);
+        return r;
 }
 
 /* The new records from `i` on. Returns: how many, or an error as splice_text(). */
