@@ -16,7 +16,6 @@
 
 #define ALL_VARIABLE   TREE_OWN_VARIABLES "flat"
 #define LEVEL_VARIABLE TREE_OWN_VARIABLES "level"
-#define DEPTH_MAX      64U
 #define NEAR           32U /* siblings */
 
 void flat_done(Flat *flat)
@@ -79,7 +78,7 @@ static int find_depths(Flat *flat, Tree *tree, const char *root)
 
         n = define_nodes(tree, LEVEL_VARIABLE, root, "*");
         for (uint32_t depth = 1; n > 0; depth++) {
-                if (depth > DEPTH_MAX)
+                if (depth > FLAT_DEPTH_MAX)
                         return -EOPNOTSUPP;
                 r = mark_level(flat, tree, n, depth);
                 if (r < 0)
@@ -93,7 +92,7 @@ static int find_depths(Flat *flat, Tree *tree, const char *root)
 /* Parent, position and end from the depths. */
 static int link_nodes(Flat *flat)
 {
-        uint32_t last[DEPTH_MAX + 1], depth = 0; /* the node of each depth that is open */
+        uint32_t last[FLAT_DEPTH_MAX + 1], depth = 0; /* the node of each depth that is open */
 
         last[0] = FLAT_NONE;
         for (uint32_t i = 0; i < flat->n; i++) {
@@ -193,7 +192,7 @@ bool flat_equal(const Flat *left, uint32_t a, const Flat *right, uint32_t b)
 /* Appends the steps from `from` (FLAT_NONE: the root) down to node `i`. */
 static int append_steps(const Flat *flat, uint32_t from, uint32_t i, char *path)
 {
-        uint32_t steps[DEPTH_MAX], n = 0;
+        uint32_t steps[FLAT_DEPTH_MAX], n = 0;
         char *p = path + strlen(path), *end = path + CURSOR_PATH_BYTES;
 
         for (; i != from; i = flat->nodes[i].parent)

@@ -16,7 +16,8 @@
 
 #include "worker/tree.h"
 
-#define FLAT_NONE UINT32_MAX
+#define FLAT_NONE      UINT32_MAX
+#define FLAT_DEPTH_MAX 64U /* a deeper tree is not read */
 
 typedef struct FlatNode {
         const char *label;

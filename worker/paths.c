@@ -193,47 +193,36 @@ uint32_t paths_depth(const Paths *paths, uint32_t node)
         return paths->flat.nodes[node].depth;
 }
 
-static int write_step(const Paths *paths, Tree *tree, uint32_t node, FILE *out)
+static char *write_step(const Paths *paths, uint32_t node, char *to)
 {
-        _cleanup_free_ char *escaped = NULL;
-        const char *label = paths->flat.nodes[node].label;
-
-        if (strpbrk(label, SPECIAL) && aug_escape_name(tree->aug, label, &escaped) < 0)
-                return -ENOMEM;
-        fputc('/', out);
-        fputs(escaped ? escaped : label, out);
-        if (paths->count[paths->first[node]] > 1)
-                fprintf(out, "[%u]", paths->number[node]);
-        return 0;
-}
-
-static int write_path(const Paths *paths, Tree *tree, uint32_t node, FILE *out)
-{
-        uint32_t parent = paths->flat.nodes[node].parent;
-        int r = 0;
-
-        if (parent == FLAT_NONE)
-                fputs(TREE_CONTEXT_ROOT, out);
-        else
-                r = write_path(paths, tree, parent, out);
-        return r < 0 ? r : write_step(paths, tree, node, out);
-}
-
-char *paths_make(const Paths *paths, Tree *tree, uint32_t node)
-{
-        char *path = NULL;
-        size_t size;
-        FILE *out;
-        int r;
-
-        out = open_memstream(&path, &size);
-        if (!out)
-                return NULL;
-        r = write_path(paths, tree, node, out);
-        if (fclose(out) != 0 || r < 0) {
-                free(path);
-                return NULL;
+        *to++ = '/';
+        for (const char *p = paths->flat.nodes[node].label; *p != '\0'; p++) {
+                if (strchr(SPECIAL, *p))
+                        *to++ = '\\';
+                *to++ = *p;
         }
+        if (paths->count[paths->first[node]] > 1)
+                to += sprintf(to, "[%u]", paths->number[node]);
+        return to;
+}
+
+char *paths_make(const Paths *paths, uint32_t node)
+{
+        size_t size = sizeof(TREE_CONTEXT_ROOT);
+        uint32_t steps[FLAT_DEPTH_MAX], n = 0;
+        char *path, *to;
+
+        for (; node != FLAT_NONE; node = paths->flat.nodes[node].parent) {
+                steps[n++] = node;
+                size += 2 * strlen(paths->flat.nodes[node].label) + sizeof("/[4294967295]");
+        }
+        path = malloc(size);
+        if (!path)
+                return NULL;
+        to = stpcpy(path, TREE_CONTEXT_ROOT);
+        while (n > 0)
+                to = write_step(paths, steps[--n], to);
+        *to = '\0';
         return path;
 }
 

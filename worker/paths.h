@@ -32,7 +32,7 @@ bool paths_worth(Tree *tree);
 uint32_t paths_of_node(const Paths *paths, const Tree *tree, const char *variable, int i);
 
 /* Returns: the path that Augeas gives that node, new; NULL out of memory. */
-char *paths_make(const Paths *paths, Tree *tree, uint32_t node);
+char *paths_make(const Paths *paths, uint32_t node);
 
 /* Is it a path of names and numbers (/files/etc/hosts/1/alias[2]), not an expression? */
 bool paths_is_plain(const char *path);

@@ -224,7 +224,7 @@ int query_evaluate_page(Query *ret, Tree *tree, const char *variable, const char
         if (unordered)
                 sort_by_order(ret);
         for (size_t i = offset; i < ret->n_nodes && (limit == 0 || i - offset < limit); i++) {
-                ret->nodes[i].path = paths_make(paths, tree, ret->nodes[i].order);
+                ret->nodes[i].path = paths_make(paths, ret->nodes[i].order);
                 if (!ret->nodes[i].path)
                         return -ENOMEM;
         }

@@ -127,7 +127,7 @@ static char *path_of(Script *s, const Flat *flat, uint32_t node)
                 return by_places;
         assert_int_equal(paths_get(s->tree, &paths), 0);
         /* "etc" and the file come first. */
-        path = paths_make(paths, s->tree, node + 2);
+        path = paths_make(paths, node + 2);
         assert_non_null(path);
         assert_int_equal(aug_match(s->tree->aug, by_places, &augeas_path), 1);
         assert_string_equal(path, augeas_path[0]);
