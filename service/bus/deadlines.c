@@ -108,6 +108,8 @@ static void on_reverted(int r, Failure *f, const ChangeRecord *record, void *use
         const char *why = f && f->message ? f->message : strerror(r < 0 ? -r : EPROTO);
 
         p->running = false;
+        if (record)
+                unit_jobs_tell_manager(d->manager, record);
         if (p->forgotten) { /* confirmed, or taken back by somebody, just before */
                 pending_free(p);
         } else if (record && p->resumed) {

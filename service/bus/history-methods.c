@@ -14,6 +14,7 @@
 #include "bus/restore.h"
 #include "bus/show.h"
 #include "bus/signals.h"
+#include "bus/unit-jobs.h"
 #include "bus/validation.h"
 #include "bus/zone-change.h"
 #include "commit/moment.h"
@@ -272,6 +273,7 @@ static void on_reverted(int r, Failure *f, const ChangeRecord *record, void *use
                 return;
         }
         call->change = record->id;
+        unit_jobs_tell_manager(call->manager, record);
         signals_committed(call->manager, record, call->public_files);
         if (record->state != CHANGE_APPLIED ||
             task_run(call->manager->pool, remove_parents_work, answer_revert, call) < 0)
@@ -409,6 +411,8 @@ static void on_taken_back(int r, Failure *f, const ChangeRecord *record, void *u
         Call *call = userdata;
         uint64_t id = history_record(call)->id;
 
+        if (record)
+                unit_jobs_tell_manager(call->manager, record);
         if (r == 0)
                 signals_reverted(call->manager, id, "revert");
         else if (record)

@@ -504,6 +504,12 @@ static void act(CommitJob *job, const ChangeRecord *record, bool back, void *use
         }
 }
 
+void unit_jobs_tell_manager(const Manager *m, const ChangeRecord *record)
+{
+        if (record->n_units == 0 && change_record_concerns_manager(record))
+                units_reload_manager(m->units);
+}
+
 int unit_jobs_new(UnitJobs **ret, Manager *m)
 {
         UnitJobs *jobs;

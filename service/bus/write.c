@@ -17,6 +17,7 @@
 #include "bus/render.h"
 #include "bus/signals.h"
 #include "bus/transaction.h"
+#include "bus/unit-jobs.h"
 #include "bus/validation.h"
 #include "util/strv.h"
 
@@ -26,8 +27,10 @@ static void on_committed(int r, Failure *f, const ChangeRecord *record, void *us
 {
         Call *call = userdata;
 
-        if (r == 0)
+        if (r == 0) {
+                unit_jobs_tell_manager(call->manager, record);
                 signals_committed(call->manager, record, call->public_files);
+        }
         if (!call->dead) {
                 if (r == 0) {
                         call->change = record->id;

@@ -451,3 +451,27 @@ def test_stopped_while_units_are_acted_on(t):
 
 
 test_stopped_while_units_are_acted_on.slow = True
+
+
+def test_unit_files_alone_are_read_again(t):
+    """A commit of a unit's file that names no unit, and its way back: systemd knows the file as it is."""
+    client = setup(t, text=TEXT.replace("[Service]", "[Service]\nNice=1"))
+
+    def nice():
+        return daemon.run("systemctl", "show", "--property=Nice", "--value", UNIT).strip()
+
+    def reloaded(value):
+        daemon.wait_for(lambda: nice() == value, f"Nice={value}", 20)
+        equal(daemon.run("systemctl", "show", "--property=NeedDaemonReload", "--value", UNIT).strip(), "no")
+    write = [("set", [f"/files/etc/systemd/system/{UNIT}/Service/Nice/value", "5"])]
+    change = client.Config.Apply(write)
+    reloaded("5")
+    client.History.Revert(change)
+    reloaded("1")
+    client.Config.Apply(write, confirm_within=2)
+    reloaded("5")
+    reloaded("1")
+    pending = client.Config.Apply(write, confirm_within=600)
+    reloaded("5")
+    client.History.Revert(pending)
+    reloaded("1")
