@@ -22,8 +22,9 @@ void unit_jobs_stop(UnitJobs *jobs);
  * start the service for it. */
 void unit_jobs_forget(const Manager *m, uint64_t id);
 
-/* The files of a change are in place, or back: of one without units, which no actor follows, systemd
- * is told to read its unit files again. What is asked of it after that is asked of the new ones. */
+/* The files of a change are in place, or back: of one without units, which no actor follows,
+ * systemd is told to read its unit files again. What is asked of it after that is asked of the new
+ * ones. */
 void unit_jobs_tell_manager(const Manager *m, const ChangeRecord *record);
 
 /* After its tasks have ended (util/task.h), before the committer. NULL is allowed. */

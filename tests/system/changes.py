@@ -6,11 +6,27 @@ from pathlib import Path
 
 import daemon
 from case import equal
+from samples import HOSTS
 
+HOSTS_TREE = "/files/etc/hosts"
+EDIT = [("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.50"])]
+CHANGED = HOSTS.replace("127.0.0.1", "192.0.2.50")
 STATE = Path("/var/lib/exmachina")
 DATABASE = STATE / "journal.sqlite"
 MARKER = STATE / "unfinished"
 FINISHED_MARGIN = 2  # seconds: a change is taken back at most so long after its deadline
+
+
+def setup(t, user="alice"):
+    """The hosts of the samples, and a user who may change them."""
+    t.file("/etc/hosts", HOSTS)
+    t.rules.allow(user)
+    t.undo(lambda: finish_all(t))
+    return t.client(user)
+
+
+def text(path="/etc/hosts"):
+    return Path(path).read_text()
 
 
 def begin_anew(t):

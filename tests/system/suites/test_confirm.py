@@ -8,26 +8,12 @@ from pathlib import Path
 import daemon
 from bus import expect
 from case import equal, has
-from changes import MARKER, Deadline, finish_all, record, state, timers
+from changes import CHANGED, EDIT, HOSTS_TREE, MARKER, Deadline, record, setup, state, text, timers
 from samples import HOSTS
 
-HOSTS_TREE = "/files/etc/hosts"
 FILE = "/etc/sysctl.d/exm-test.conf"
 TREE = "/files" + FILE
-EDIT = [("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.50"])]
-CHANGED = HOSTS.replace("127.0.0.1", "192.0.2.50")
 SECOND = [("set", [HOSTS_TREE + "/2/ipaddr", "192.0.2.51"])]
-
-
-def setup(t, user="alice"):
-    t.file("/etc/hosts", HOSTS)
-    t.rules.allow(user)
-    t.undo(lambda: finish_all(t))
-    return t.client(user)
-
-
-def text(path="/etc/hosts"):
-    return Path(path).read_text()
 
 
 def is_old():

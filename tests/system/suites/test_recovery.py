@@ -5,30 +5,16 @@ import shutil
 import sqlite3
 import stat
 import subprocess
-from pathlib import Path
 
 import daemon
 from bus import PingWatch, expect
 from case import equal, has, has_not
-from changes import DATABASE, MARKER, STATE, begin_anew, finish_all, record
+from changes import (CHANGED, DATABASE, EDIT, HOSTS_TREE, MARKER, STATE, begin_anew, finish_all,
+                     record, setup, text)
 from samples import HOSTS
 
-HOSTS_TREE = "/files/etc/hosts"
 FILE = "/etc/sysctl.d/exm-test.conf"
 TREE = "/files" + FILE
-EDIT = [("set", [HOSTS_TREE + "/1/ipaddr", "192.0.2.50"])]
-CHANGED = HOSTS.replace("127.0.0.1", "192.0.2.50")
-
-
-def setup(t, user="alice"):
-    t.file("/etc/hosts", HOSTS)
-    t.rules.allow(user)
-    t.undo(lambda: finish_all(t))
-    return t.client(user)
-
-
-def text(path="/etc/hosts"):
-    return Path(path).read_text()
 
 
 def fresh_state(t):
