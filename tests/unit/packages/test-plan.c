@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * test-plan.c - what PackageKit tells is read, and which plans are refused.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "packages/plan.h"
+#include "util/macro.h"
+#include "util/strv.h"
+
+#define ID(name) (char *)name ";1.0;all;x"
+
+static int judge(PackagesVerb verb, const char *name, const PkPackage *packages, size_t n,
+                 bool allow, Plan *plan, Failure *f)
+{
+        char *names[] = { (char *)name, NULL };
+        int r = plan_read(plan, verb, names, packages, n);
+
+        return r == 0 ? plan_check(plan, allow, f) : r;
+}
+
+static void changes_are_read(void **state)
+{
+        const PkPackage packages[] = {
+                { PK_INFO_REMOVING, ID("gone") },       { PK_INFO_OBSOLETING, ID("old") },
+                { PK_INFO_DOWNGRADING, ID("down") },    { PK_INFO_INSTALLING, ID("new") },
+                { PK_INFO_UPDATING, ID("up") },         { PK_INFO_REINSTALLING, ID("again") },
+                { PK_INFO_DOWNLOADING, ID("ignored") },
+        };
+        static const char *const actions[] = { "remove",  "remove",  "downgrade",
+                                               "install", "upgrade", "reinstall" };
+        _cleanup_failure_ Failure f = { 0 };
+        _cleanup_(plan_done) Plan plan = { 0 };
+
+        assert_int_equal(
+                judge(PACKAGES_REMOVE, "gone", packages, ELEMENTSOF(packages), true, &plan, &f), 0);
+        assert_int_equal(plan.n_changes, ELEMENTSOF(actions));
+        for (size_t i = 0; i < plan.n_changes; i++) {
+                assert_string_equal(plan.changes[i].action, actions[i]);
+                assert_string_equal(plan.changes[i].version, "1.0");
+        }
+        assert_int_equal(strv_length(plan.removals), 1);
+        assert_string_equal(plan.removals[0], "old");
+}
+
+static void plans_are_refused(void **state)
+{
+        static const struct {
+                PackagesVerb verb;
+                const char *name;
+                PkPackage package;
+                bool allow;
+                const char *says; /* NULL: it is allowed */
+        } cases[] = {
+                { PACKAGES_INSTALL, "a", { PK_INFO_INSTALLING, ID("a") }, false, NULL },
+                { PACKAGES_INSTALL, "a", { PK_INFO_REMOVING, ID("b") }, false, "remove b;" },
+                { PACKAGES_INSTALL, "a", { PK_INFO_REMOVING, ID("b") }, true, NULL },
+                /* The name alone does not make a removal of an installation a named one. */
+                { PACKAGES_INSTALL, "b", { PK_INFO_REMOVING, ID("b") }, false, "remove b;" },
+                { PACKAGES_REMOVE, "b", { PK_INFO_REMOVING, ID("b") }, false, NULL },
+                { PACKAGES_REMOVE, "b", { PK_INFO_REMOVING, ID("bb") }, false, "remove bb;" },
+                { PACKAGES_INSTALL, "a", { PK_INFO_UNTRUSTED, ID("a") }, true, "signature" },
+                { PACKAGES_REMOVE, "systemd", { PK_INFO_REMOVING, ID("systemd") }, true, "itself" },
+                { PACKAGES_INSTALL, "a", { PK_INFO_OBSOLETING, ID("exmachina") }, true, "itself" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_failure_ Failure f = { 0 };
+                _cleanup_(plan_done) Plan plan = { 0 };
+                int r = judge(cases[i].verb, cases[i].name, &cases[i].package, 1, cases[i].allow,
+                              &plan, &f);
+
+                assert_int_equal(r, cases[i].says ? EXM_E_REFUSED : 0);
+                if (cases[i].says)
+                        assert_non_null(strstr(f.message, cases[i].says));
+        }
+}
+
+static void long_lists_are_cut(void **state)
+{
+        PkPackage packages[60];
+        char ids[60][16];
+        _cleanup_failure_ Failure f = { 0 };
+        _cleanup_(plan_done) Plan plan = { 0 };
+
+        for (size_t i = 0; i < ELEMENTSOF(packages); i++) {
+                snprintf(ids[i], sizeof(ids[i]), "p%zu;1;all;", i);
+                packages[i] = (PkPackage){ PK_INFO_REMOVING, ids[i] };
+        }
+        assert_int_equal(
+                judge(PACKAGES_INSTALL, "a", packages, ELEMENTSOF(packages), false, &plan, &f),
+                EXM_E_REFUSED);
+        assert_non_null(strstr(f.message, "p49 and 10 more;"));
+}
+
+static void what_is_known_is_sorted_out(void **state)
+{
+        const PkPackage packages[] = {
+                { PK_INFO_AVAILABLE, (char *)"foo;2.0;all;stable" },
+                { PK_INFO_INSTALLED, (char *)"foo;1.0;all;auto:stable" },
+                { PK_INFO_AVAILABLE, (char *)"foo;3.0;all;stable" },
+                { PK_INFO_INSTALLED, (char *)"bar;1.5;all;manual:stable" },
+                { PK_INFO_AVAILABLE, (char *)"foobar;9;all;stable" },
+                { PK_INFO_AVAILABLE, (char *)"damaged" },
+        };
+        char *names[] = { (char *)"foo", (char *)"bar", (char *)"nowhere", NULL };
+        Known *rows = calloc(3, sizeof(*rows));
+
+        assert_non_null(rows);
+        assert_int_equal(known_fill(rows, names, 3, packages, ELEMENTSOF(packages)), 0);
+        assert_string_equal(rows[0].installed, "1.0");
+        assert_string_equal(rows[0].candidate, "2.0");
+        assert_ptr_equal(rows[0].candidate_id, packages[0].id);
+        assert_true(rows[0].automatic);
+        assert_string_equal(rows[1].installed, "1.5");
+        assert_null(rows[1].candidate);
+        assert_false(rows[1].automatic);
+        assert_null(rows[2].installed);
+        assert_null(rows[2].candidate);
+        known_free(rows, 3);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(changes_are_read),
+                cmocka_unit_test(plans_are_refused),
+                cmocka_unit_test(long_lists_are_cut),
+                cmocka_unit_test(what_is_known_is_sorted_out),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
