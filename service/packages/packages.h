@@ -53,7 +53,8 @@ typedef struct PackagesOwner {
          * unsigned; PackageKit is not there), EXM_E_BUSY (another program has the lock),
          * EXM_E_PACKAGE_FAILED, EXM_E_TIMEOUT, -errno. */
         void (*done)(int r, Failure *f, const PackagesResult *result, void *userdata);
-        /* 0 to 100, and what is being done ("download foo"); not more than ten times a second. */
+        /* 0 to 100, and what is being done ("download foo"): when that changes, and besides not
+         * more than ten times a second. */
         void (*progress)(unsigned percent, const char *detail, void *userdata);
         /* The plan removes these packages, which were not named, and the request allows that in
          * principle: packages_go_on() or packages_request_free() is due. */

@@ -19,11 +19,15 @@
 #define PK_INTERFACE "org.freedesktop.PackageKit.Transaction"
 #define BUS_NAME     "org.freedesktop.DBus"
 
-#define CALL_USEC         (60 * UINT64_C(1000000)) /* one answer; it may have to be started first */
-#define SILENCE_USEC      (1800 * UINT64_C(1000000)) /* the longest maintainer script */
-#define MAX_PACKAGES      100000U
-#define MAX_ID_BYTES      1024U
-#define EXIT_SUCCESS_ENUM 1U /* PK_EXIT_ENUM_SUCCESS */
+/* One answer; it may have to be started first. */
+#define CALL_USEC (60 * UINT64_C(1000000))
+/* The longest maintainer script. */
+#define SILENCE_USEC (1800 * UINT64_C(1000000))
+
+#define MAX_PACKAGES         100000U
+#define MAX_ID_BYTES         1024U
+#define EXIT_SUCCESS_ENUM    1U  /* PK_EXIT_ENUM_SUCCESS */
+#define STATUS_LOADING_CACHE 27U /* PK_STATUS_ENUM_LOADING_CACHE */
 
 struct PkJob {
         sd_bus *bus;
@@ -37,6 +41,7 @@ struct PkJob {
         PkPackage *packages;
         size_t n_packages;
         Failure failure; /* from ErrorCode */
+        uint32_t status; /* PkStatusEnum */
         bool under_way;  /* the method was called */
 };
 
@@ -165,26 +170,40 @@ static int on_finished(PkJob *job, sd_bus_message *m)
         return 0;
 }
 
-/* Of a{sv} the one that is wanted; 101 stands for unknown. */
+/* Of a{sv} those that are wanted. */
+static int read_properties(PkJob *job, sd_bus_message *m, uint32_t *percent)
+{
+        const char *name;
+        uint32_t *wanted;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = sd_bus_message_read_basic(m, 's', &name);
+                if (r < 0)
+                        break;
+                wanted = strcmp(name, "Percentage") == 0 ? percent
+                         : strcmp(name, "Status") == 0   ? &job->status
+                                                         : NULL;
+                r = wanted ? sd_bus_message_read(m, "v", "u", wanted) : sd_bus_message_skip(m, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        return r;
+}
+
+/* 101 stands for unknown. Loading its cache, which each transaction does first, goes from 0 to 100
+ * by itself: that says nothing of the whole. */
 static int on_properties(PkJob *job, sd_bus_message *m)
 {
         uint32_t percent = 101;
-        const char *name;
         int r;
 
         r = sd_bus_message_skip(m, "s");
         if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = sd_bus_message_read_basic(m, 's', &name);
-                if (r >= 0)
-                        r = strcmp(name, "Percentage") == 0
-                                    ? sd_bus_message_read(m, "v", "u", &percent)
-                                    : sd_bus_message_skip(m, "v");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-        }
-        if (r >= 0 && percent <= 100 && job->owner.percentage)
+                r = read_properties(job, m, &percent);
+        if (r >= 0 && percent <= 100 && job->status != STATUS_LOADING_CACHE &&
+            job->owner.percentage)
                 job->owner.percentage(percent, job->owner.userdata);
         return r;
 }

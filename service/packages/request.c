@@ -59,6 +59,7 @@ struct PackagesRequest {
         Failure failure; /* of the change, while the log is read */
         unsigned percent;
         uint64_t told; /* µs, CLOCK_MONOTONIC, of the last progress */
+        char *detail;  /* and what it said */
         bool finishing, freed;
 };
 
@@ -71,6 +72,7 @@ static void request_destroy(PackagesRequest *request)
         strv_free(request->names);
         strv_free(request->ids);
         failure_done(&request->failure);
+        free(request->detail);
         free(request);
 }
 
@@ -146,12 +148,18 @@ static void tell(PackagesRequest *request, unsigned percent, const char *detail)
         };
         unsigned from = shares[request->step].from, to = shares[request->step].to, whole;
         uint64_t now = now_usec();
+        bool is_new;
 
         whole = from + (to - from) * percent / 100;
         if (whole > request->percent)
                 request->percent = whole;
-        if (!request->owner.progress || (now - request->told < PROGRESS_USEC && percent > 0))
+        is_new = !request->detail || strcmp(request->detail, detail) != 0;
+        if (!request->owner.progress || (!is_new && now - request->told < PROGRESS_USEC))
                 return;
+        if (is_new) {
+                free(request->detail);
+                request->detail = strdup(detail);
+        }
         request->told = now;
         request->owner.progress(request->percent, detail, request->owner.userdata);
 }

@@ -350,7 +350,11 @@ def test_progress_is_for_the_caller_alone(t):
         percents = [percent for word, percent, _ in mine if word == operation]
         equal(percents, sorted(percents))
         assert percents and percents[-1] <= 100, percents
-    assert any("exm-" in detail for word, _, detail in mine if word == "öp 7"), mine
+    details = [detail for word, _, detail in mine if word == "öp 7"]
+    has(details, "install exm-base", "install exm-needs")
+    equal([(percent, detail) for _, percent, detail in mine if detail == "done"], [(100, "done")] * 2)
+    before = [percent for word, percent, detail in mine if word == "öp 7" and detail != "done"]
+    assert before[0] < 50, mine
     assert not [m for _, m, _ in overheard if m == "Progress"], overheard
 
 
