@@ -43,6 +43,7 @@ typedef struct AuthQuestion {
         const char *package;  /* manage-packages */
         const char *packages; /* manage-several-packages: "VERB NAME" likewise */
         bool interactive;
+        bool only_text; /* of a file to be written: for keys (grants.h), polkit is not told */
 } AuthQuestion;
 
 /* r: 0 and a verdict; EXM_E_LIMIT_EXCEEDED (too many dialogs open); for AUTH_NO `f` may already say

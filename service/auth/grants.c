@@ -13,26 +13,17 @@
 #include "files/roots.h"
 #include "util/strv.h"
 
-/* What ends the machine or its services, what gives a shell of root or another user's programs, and
- * the service itself: only a literal name or `privileged` reaches them. The aliases are there for a
- * caller that has asked with one. */
+/* A glob reaches services and what starts them, but none that the machine stands on (systemd's own,
+ * the bus, polkit), that ends it, that gives a shell or another user's programs, and not the
+ * service itself: only a literal name or `privileged` reaches those, as all targets, slices, scopes
+ * and mounts. The aliases are there for a caller that has asked with one. */
+static const char *const units_for_globs[] = { "*.service", "*.socket", "*.timer", "*.path" };
+
 static const char *const units_beyond_globs[] = {
-        "*poweroff*",
-        "*reboot*",
-        "*halt*",
-        "*kexec*",
-        "*rescue*",
-        "*emergency*",
-        "debug-shell.*",
-        "user@*",
-        "exmachina*",
-        "shutdown.target",
-        "exit.target",
-        "systemd-exit.service",
-        "final.target",
-        "umount.target",
-        "ctrl-alt-del.target",
-        "runlevel[016].target",
+        "*poweroff*",  "*reboot*",        "*halt*",         "*kexec*",        "*rescue*",
+        "*emergency*", "*initrd*",        "*shell*",        "*getty*",        "systemd-*",
+        "dbus*",       "polkit*",         "user@*",         "user-runtime-*", "exmachina*",
+        "autovt@*",    "runlevel[0-6].*", "ctrl-alt-del.*", "exit.*",         "shutdown.*",
 };
 
 void grants_done(Grants *grants)
@@ -99,9 +90,9 @@ bool grants_read(const Grants *grants, const char *canonical, bool is_public)
                 any_reaches(grants, grants->write, canonical, is_public));
 }
 
-bool grants_write(const Grants *grants, const char *canonical, bool is_ordinary)
+bool grants_write(const Grants *grants, const char *canonical, bool is_ordinary, bool only_text)
 {
-        return !path_is_out_of_reach(canonical) &&
+        return (only_text || grants->privileged) && !path_is_out_of_reach(canonical) &&
                any_reaches(grants, grants->write, canonical, is_ordinary);
 }
 
@@ -156,12 +147,18 @@ static bool holds_verb(const char *verbs, const char *verb)
         return false;
 }
 
-static bool is_beyond_globs(const char *id)
+static bool matches_any(const char *const *patterns, size_t n, const char *id)
 {
-        for (size_t i = 0; i < ELEMENTSOF(units_beyond_globs); i++)
-                if (fnmatch(units_beyond_globs[i], id, 0) == 0)
+        for (size_t i = 0; i < n; i++)
+                if (fnmatch(patterns[i], id, 0) == 0)
                         return true;
         return false;
+}
+
+static bool is_beyond_globs(const char *id)
+{
+        return !matches_any(units_for_globs, ELEMENTSOF(units_for_globs), id) ||
+               matches_any(units_beyond_globs, ELEMENTSOF(units_beyond_globs), id);
 }
 
 /* `verb` NULL: any. */

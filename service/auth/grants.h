@@ -42,8 +42,10 @@ void grants_done(Grants *grants);
 
 /* May this file be read? `is_public`: its class. */
 bool grants_read(const Grants *grants, const char *canonical, bool is_public);
-/* May it be written? `is_ordinary`: on the list of ordinary files, and only its text changes. */
-bool grants_write(const Grants *grants, const char *canonical, bool is_ordinary);
+/* May it be written? `is_ordinary`: on the list of ordinary files. `only_text`: its mode and owner
+ * stay, and it becomes no link; those are for `privileged` keys, since who has them for a moment
+ * keeps the file. */
+bool grants_write(const Grants *grants, const char *canonical, bool is_ordinary, bool only_text);
 /* May `verb` (unit_verb_to_string()) be done to the unit? */
 bool grants_unit(const Grants *grants, const char *id, const char *verb);
 /* May this package be installed and removed? */

@@ -172,11 +172,14 @@ static void note_use(KeyStore *store, const Key *key, uint64_t now)
 }
 
 /* All is known by now. Returns: NULL if the key is good, or why it is not. */
-static const char *find_cause(const Key *key, bool proven, const char *user, uint64_t now)
+static const char *find_cause(const char *name, const Key *key, bool proven, const char *user,
+                              uint64_t now)
 {
         const char *cause = NULL;
 
-        if (!key)
+        if (!name)
+                cause = "this is not the text of a key";
+        else if (!key)
                 cause = "there is no such key";
         else if (!proven)
                 cause = "its secret is wrong";
@@ -203,9 +206,10 @@ static int unlock(KeyStore *store, const char *name, const char *secret, uid_t u
         key = name ? key_snapshot_find(store->snapshot, name, &proof) : NULL;
         proven = key_proof_check(proof, secret);
         store->n_hashes++;
-        cause = find_cause(key, proven, user, now);
+        cause = find_cause(name, key, proven, user, now);
         if (cause) {
-                log_info("Unlock by uid %u with the key \"%s\": %s", uid, name ?: "", cause);
+                log_info("Unlock by uid %u%s%s: %s", uid, name ? " with key " : "", name ?: "",
+                         cause);
                 return EXM_E_BAD_KEY;
         }
         r = key_copy(key, ret);
@@ -236,8 +240,8 @@ int key_store_unlock(KeyStore *store, const char *text, uid_t uid, Key **ret, Fa
         if (r == EXM_E_BAD_KEY)
                 return failure_set(f, r,
                                    "This is not a key that counts here for this user: look at its "
-                                   "spelling, or ask who made it whether it has expired or was "
-                                   "revoked.");
+                                   "spelling (nothing before or after it, no newline), or ask who "
+                                   "made it whether it has expired or was revoked.");
         return r;
 }
 

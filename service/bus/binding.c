@@ -11,6 +11,8 @@
 #include "commit/moment.h"
 #include "util/log.h"
 
+#define FRESH_USEC 1000000U
+
 Key *peer_key(const Peer *peer)
 {
         if (!peer->key || key_is_expired(peer->key, moment_now(CLOCK_REALTIME)))
@@ -86,6 +88,67 @@ static int on_expired(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
+/* --- is it still what it was? --- */
+
+typedef struct Refresh {
+        Call *call;
+        Key *key;
+        bool current;
+        void (*next)(Call *call);
+} Refresh;
+
+static void refresh_work(void *userdata)
+{
+        Refresh *refresh = userdata;
+
+        refresh->current = key_store_is_current(refresh->call->manager->keys, refresh->key);
+}
+
+static void on_refreshed(void *userdata)
+{
+        Refresh *refresh = userdata;
+        Call *call = refresh->call;
+        Peer *peer = call->peer;
+
+        /* Another key may have taken its place meanwhile. */
+        if (!call->dead && peer && peer->key == refresh->key) {
+                if (refresh->current)
+                        peer->key_seen = moment_now(CLOCK_MONOTONIC);
+                else
+                        peer_drop_key(peer);
+        }
+        if (!call->dead)
+                refresh->next(call);
+        key_unref(refresh->key);
+        free(refresh);
+        call_unref(call);
+}
+
+void binding_refresh(Call *call, void (*next)(Call *call))
+{
+        Refresh *refresh;
+        Key *key = call_key(call);
+        int r;
+
+        if (!key || call->peer->key_seen + FRESH_USEC > moment_now(CLOCK_MONOTONIC)) {
+                next(call);
+                return;
+        }
+        refresh = calloc(1, sizeof(*refresh));
+        if (!refresh) {
+                call_fail(call, -ENOMEM);
+                return;
+        }
+        *refresh = (Refresh){ .call = call_ref(call), .key = key_ref(key), .next = next };
+        r = task_run(call->manager->pool, refresh_work, on_refreshed, refresh);
+        if (r < 0) {
+                call_fail(call, r);
+                key_unref(key);
+                free(refresh);
+                call_unref(call);
+        }
+}
+
 int peer_bind_key(Peer *peer, Key *key)
 {
         sd_event_source *expiry = NULL;
@@ -100,6 +163,7 @@ int peer_bind_key(Peer *peer, Key *key)
         }
         peer_drop_key(peer);
         peer->key = key;
+        peer->key_seen = moment_now(CLOCK_MONOTONIC);
         peer->expiry = expiry;
         return 0;
 }

@@ -38,10 +38,12 @@ static const Verb *verb_find(const char *name)
         return NULL;
 }
 
+/* Without the set-id bits: no configuration file needs them, and a file that somebody may write and
+ * make set-id is his way to root. */
 static bool is_octal_mode(const char *s)
 {
         return *s && strlen(s) <= 5 && strspn(s, "01234567") == strlen(s) &&
-               strtoul(s, NULL, 8) <= 07777;
+               strtoul(s, NULL, 8) <= 0777;
 }
 
 static bool is_user_and_group(const char *s)
@@ -74,7 +76,9 @@ static const char *argument_fault(char kind, const char *value)
         case 'n':
                 return is_variable(value) ? NULL : "must be a variable name of A-Z a-z 0-9 _ -";
         case 'o':
-                return is_octal_mode(value) ? NULL : "must be an octal mode such as 0644";
+                return is_octal_mode(value) ? NULL
+                                            : "must be an octal mode such as 0644, without set-id "
+                                              "and sticky bits";
         case 'u':
                 return is_user_and_group(value) ? NULL : "must be USER:GROUP";
         case 't':

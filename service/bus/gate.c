@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bus/binding.h"
 #include "bus/history.h"
 #include "bus/permission.h"
 #include "bus/transaction.h"
@@ -195,7 +196,7 @@ static void start_packages_call(Call *call)
                 call_authorise(call, &(AuthQuestion){ .action = call->method->action }, gate_run);
 }
 
-void gate_start(Call *call)
+static void start(Call *call)
 {
         const Method *method = call->method;
         int r;
@@ -231,4 +232,9 @@ void gate_start(Call *call)
                 return;
         }
         call_fail(call, EXM_E_ACCESS_DENIED);
+}
+
+void gate_start(Call *call)
+{
+        binding_refresh(call, start);
 }

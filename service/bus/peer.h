@@ -26,6 +26,7 @@ struct Peer {
         sd_bus_slot *slot;
         Key *key; /* binding.h; NULL: none */
         sd_event_source *expiry;
+        uint64_t key_seen; /* µs, CLOCK_MONOTONIC: when its file was looked at */
 };
 
 /* Finds or makes the peer of a unique name. Returns: 0 or -errno. */

@@ -39,9 +39,11 @@ bool permission_covers(const Grants *grants, const AuthQuestion *question)
         if (is_action(question, PREFIX "read-secret-config"))
                 return grants_read(grants, question->file, /* is_public= */ false);
         if (is_action(question, PREFIX "write-config"))
-                return grants_write(grants, question->file, /* is_ordinary= */ true);
+                return grants_write(grants, question->file, /* is_ordinary= */ true,
+                                    question->only_text);
         if (is_action(question, PREFIX "write-sensitive-config"))
-                return grants_write(grants, question->file, /* is_ordinary= */ false);
+                return grants_write(grants, question->file, /* is_ordinary= */ false,
+                                    question->only_text);
         return false;
 }
 

@@ -128,7 +128,7 @@ static void ask_to_write(Call *call)
 {
         const FileImage *image = permitted_of(call)->image;
         const char *name = shown_name(call);
-        AuthQuestion question = { .file = name };
+        AuthQuestion question = { .file = name, .only_text = true };
 
         if (want_of(call)->kind == WANT_READ) {
                 finish_want(call);
@@ -138,7 +138,8 @@ static void ask_to_write(Call *call)
                                   ? PREFIX "write-config"
                                   : PREFIX "write-sensitive-config";
         if (image && key_covers(call, &(AuthQuestion){ .action = question.action,
-                                                       .file = image->canonical }))
+                                                       .file = image->canonical,
+                                                       .only_text = true }))
                 finish_want(call);
         else
                 permission_ask_polkit(call, &question, /* interactive= */ false, on_last);

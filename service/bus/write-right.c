@@ -44,13 +44,15 @@ static AuthQuestion question_of_several(WishKind kind, const char *names)
                                .packages = kind == WISH_PACKAGE ? names : NULL };
 }
 
-static int add(Call *call, WishKind kind, const char *action, const char *name, const char *verb)
+static int add(Call *call, WishKind kind, const char *action, const char *name, const char *verb,
+               bool only_text)
 {
         Wish wish = { .kind = kind, .action = action, .name = (char *)name, .verb = verb };
-        const AuthQuestion question = question_of(&wish);
+        AuthQuestion question = question_of(&wish);
         WriteRight *right = &call->right;
         Wish *grown;
 
+        question.only_text = only_text;
         if (permission_by_key(call, &question))
                 return 0;
         wish.name = strdup(name);
@@ -74,18 +76,18 @@ int write_right_add(Call *call, const char *file, bool plainly)
                         return -ENOMEM;
         }
         return add(call, WISH_FILE,
-                   ordinary ? ACTION("write-config") : ACTION("write-sensitive-config"), file,
-                   NULL);
+                   ordinary ? ACTION("write-config") : ACTION("write-sensitive-config"), file, NULL,
+                   plainly);
 }
 
 int write_right_add_unit(Call *call, const char *unit, const char *verb)
 {
-        return add(call, WISH_UNIT, ACTION("manage-units"), unit, verb);
+        return add(call, WISH_UNIT, ACTION("manage-units"), unit, verb, false);
 }
 
 int write_right_add_package(Call *call, const char *package, const char *verb)
 {
-        return add(call, WISH_PACKAGE, ACTION("manage-packages"), package, verb);
+        return add(call, WISH_PACKAGE, ACTION("manage-packages"), package, verb, false);
 }
 
 size_t write_right_count_files(const Call *call)

@@ -192,15 +192,17 @@ def test_writing(t):
         equal(Path(path).read_text(), "a = 1\n", path)
 
 
-def test_mode_owner_and_links_need_the_literal_name(t):
-    """A glob reaches the text of an ordinary file and nothing else of it."""
+def test_mode_owner_and_links_need_privilege(t):
+    """A key writes texts. Who had the mode or the owner of a file once would keep the file."""
     t.file("/etc/hosts", HOSTS)
     client, _ = setup(t)
     polkit_says(t, "read")
-    equal(outcome(lambda: client.Config.Apply([("mode", [IN, "0640"])])), "yes")
+    equal(outcome(lambda: client.Config.Apply([("mode", [IN, "0640"])])), "no")
+    equal(outcome(lambda: client.Config.Apply([("owner", [IN, "alice:alice"])])), "no")
+    equal(outcome(lambda: client.Config.Apply([("ln", [f"{DIR}/exm-star*.conf", IN])])), "no")
     equal(outcome(lambda: client.Config.Apply([("mode", [OUT, "0640"])])), "no")
     equal(outcome(lambda: client.Config.Apply([("set", ["/files/etc/hosts/1/ipaddr", "192.0.2.3"])])), "yes")
-    equal(outcome(lambda: client.Config.Apply([("mode", ["/etc/hosts", "4755"])])), "no")
+    equal(outcome(lambda: client.Config.Apply([("mode", ["/etc/hosts", "0666"])])), "no")
     equal(outcome(lambda: client.Config.Apply([("owner", ["/etc/hosts", "alice:alice"])])), "no")
     equal(outcome(lambda: client.Config.Apply([("ln", [IN, f"{DIR}/exm-new-link.conf"])])), "no")
 
@@ -227,9 +229,20 @@ def test_a_glob_of_units_never_reaches_the_machine_itself(t):
                                "rescue.target", "emergency.target", "emergency.service", "rescue.service",
                                "debug-shell.service", "user@0.service", "systemd-poweroff.service",
                                "systemd-reboot.service", "systemd-halt.service", "systemd-kexec.service",
-                               "exmachina.service", "exmachina-recover.service")
+                               "exmachina.service", "exmachina-recover.service", "sysinit.target",
+                               "basic.target", "system.slice", "dbus.service", "polkit.service",
+                               "getty@tty1.service", "systemd-journald.service", "suspend.target")
              if outcome(lambda: client.Units.Start(unit)) != "no"]
     equal(wrong, [])
+
+
+def test_privileged_keys_change_modes_but_set_no_id(t):
+    client, _ = setup(t, privileged=True)
+    t.rules.deny("alice")
+    equal(outcome(lambda: client.Config.Apply([("mode", [IN, "0640"])])), "yes")
+    for mode in ("4755", "2755", "1777", "7777"):
+        equal(outcome(lambda: client.Config.Apply([("mode", [IN, mode])])), "InvalidEdit")
+    equal(Path(IN).stat().st_mode & 0o7777, 0o640)
 
 
 def test_privileged_globs_reach_all(t):
@@ -331,6 +344,23 @@ def test_key_file_changed_in_mid_connection(t):
         path.write_text(path.read_text() + "\n")
         daemon.wait_for(lambda: client.Authority.WhoAmI()["key"] == "", "the end of the key", 10)
     ends(t, change)
+
+
+def test_keys_replaced_as_a_whole_in_mid_connection(t):
+    """No watch on the old directory sees that: the next call looks."""
+    def replace(client, _):
+        daemon.run("cp", "-a", "/etc/exmachina", "/etc/exmachina.new")
+        daemon.run("mv", "/etc/exmachina", "/etc/exmachina.old")
+        daemon.run("mv", "/etc/exmachina.new", "/etc/exmachina")
+        t.undo(restore)
+        Path("/etc/exmachina/keys.d/scope.key").unlink()
+        daemon.wait_for(lambda: client.Authority.WhoAmI()["key"] == "", "the end of the key", 10)
+
+    def restore():
+        daemon.run("rm", "-rf", "/etc/exmachina")
+        daemon.run("mv", "/etc/exmachina.old", "/etc/exmachina")
+        daemon.restart()
+    ends(t, replace)
 
 
 def test_never_what_only_an_administrator_may(t):

@@ -9,7 +9,7 @@ import daemon
 from bus import GLib, OBJECT, expect
 from case import equal, has, has_not
 from samples import HOSTS, PROBE, PROBE_UNIT
-from test_callers import GOLDEN_ACTIONS
+from test_questions import GOLDEN_ACTIONS
 
 KEYS = Path("/etc/exmachina/keys.d")
 SECRET = "/etc/shadow"
@@ -223,7 +223,7 @@ def test_writing_by_the_key_and_the_rest_by_polkit(t):
     t.rules.clear()
     t.rules.deny("bob")
     bob.unlock(sysctl)
-    bob.Config.Apply([("set", [f"/files{SYSCTL}/kernel.sysrq", "0"]), ("mode", [SYSCTL, "0640"])])
+    bob.Config.Apply([("set", [f"/files{SYSCTL}/kernel.sysrq", "0"])])
     records = daemon.wait_for(lambda: t.journal.audit(method="Config.Apply", outcome="done", authority="key:exm-s"),
                               "the record")
     equal(records[0]["EXMACHINA_FILE"], SYSCTL)
