@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Makes a manual page, in scdoc, from a document of docs/ that is its one source.
 
-It knows the Markdown that these documents use: headings, paragraphs, lists, indented code, tables, code spans,
+It knows the Markdown that these documents use: headings, paragraphs, lists, fenced code, tables, code spans,
 emphasis, links. Anything else does not build. A table becomes a list: the first column is the term, the others
 follow, after the names of their columns if there is more than one.
 
@@ -89,30 +89,26 @@ def block(lines):
         return f"{'#' * depth} {escape(title.upper() if depth == 1 else title)}\n"
     if first.startswith("|"):
         return table(lines)
-    if first.startswith("    "):
-        return "```\n" + "\n".join(line[4:].replace("\\", "\\\\") for line in lines) + "\n```\n"
+    if first.startswith("```"):
+        return "```\n" + "\n".join(line.replace("\\", "\\\\") for line in lines[1:-1]) + "\n```\n"
     if re.match(r"- |\d+\. ", first):
         return items(lines)
-    if re.match(r"[>!=]|```|<", first):
+    if re.match(r"[>!=]|    |<", first):
         raise Bad(f"what is meant by: {first}")
     return joined(lines) + "\n"
 
 
 def blocks(text):
-    """Runs of lines between empty ones; code goes over them."""
-    found, current = [], []
+    """Runs of lines between empty ones; code goes over them, to the end of its fence."""
+    found, current, in_code = [], [], False
     for line in text.splitlines() + [""]:
-        if line.strip():
-            if current and line.startswith("#") and not current[0].startswith("    "):
-                found.append(current)
-                current = []
-            current.append(line)
-        elif current:
-            if current[0].startswith("    ") and found and found[-1][0].startswith("    "):
-                found[-1] += [""] + current
-            else:
-                found.append(current)
+        if current and not in_code and (not line.strip() or line.startswith("#")):
+            found.append(current)
             current = []
+        if line.startswith("```"):
+            in_code = not in_code
+        if line.strip() or in_code:
+            current.append(line)
     return found
 
 

@@ -97,8 +97,8 @@ say "Another file is still denied."
 denied busctl call "${config[@]}" Apply 'a(sas)a{sv}' 1 set 2 /files/etc/hostname/hostname evil 0
 
 say "6. A transaction: several edits over one connection, a diff, then the commit."
-allowed cat /usr/src/exmachina/tests/system/transaction.py
-allowed /usr/bin/python3 /usr/src/exmachina/tests/system/transaction.py
+allowed cat /usr/src/exmachina/docs/examples/transaction.py
+allowed /usr/bin/python3 /usr/src/exmachina/docs/examples/transaction.py
 allowed tail -n 2 /etc/hosts
 
 say "7. A service restarted: the reply comes when the job is done. (Another one: denied.)"

@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A transaction belongs to one connection; busctl and gdbus make a new one for each call.
+"""A transaction: edits that are staged, looked at, and written together.
+
+It belongs to one connection; busctl and gdbus make a new one for each call.
+"""
 from gi.repository import Gio
 
 bus = Gio.bus_get_sync(Gio.BusType.SYSTEM)
@@ -13,7 +16,7 @@ def proxy(path, interface):
 
 config = proxy("/org/exmachina1", "org.exmachina1.Config")
 transaction = proxy(config.Begin("(a{sv})", {}), "org.exmachina1.Transaction")
-transaction.SetValue("(ss)", "/files/etc/hosts/seq::*[ipaddr='192.0.2.8']/alias[1]", "storage")
+transaction.SetValue("(ss)", "/files/etc/hosts/seq::*[canonical='files.example']/alias[1]", "storage")
 count = transaction.Edit("(a(sas))", [
     ("set", ["/files/etc/hosts/01/ipaddr", "192.0.2.9"]),
     ("set", ["/files/etc/hosts/01/canonical", "printer.example"]),
