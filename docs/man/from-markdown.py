@@ -102,10 +102,11 @@ def blocks(text):
     """Runs of lines between empty ones; code goes over them, to the end of its fence."""
     found, current, in_code = [], [], False
     for line in text.splitlines() + [""]:
-        if current and not in_code and (not line.strip() or line.startswith("#")):
+        fence = line.startswith("```")
+        if current and not in_code and (fence or not line.strip() or line.startswith("#") or current[-1] == "```"):
             found.append(current)
             current = []
-        if line.startswith("```"):
+        if fence:
             in_code = not in_code
         if line.strip() or in_code:
             current.append(line)

@@ -84,10 +84,10 @@ def blocks(document):
 class Shell:
     """One bash of this user, in his home."""
 
-    def __init__(self, user, variables):
+    def __init__(self, user):
         entry = pwd.getpwnam(user)
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": entry.pw_dir, "USER": user,
-                       "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1", **variables}
+                       "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"}
         self._mark = secrets.token_hex(8)
         self._process = subprocess.Popen(
             ["bash", "--norc", "--noprofile"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -138,8 +138,8 @@ def trimmed(lines):
 class Reader:
     """Works through one document in a test."""
 
-    def __init__(self, t, **variables):
-        self._t, self._variables, self._shells, self.ran = t, variables, {}, 0
+    def __init__(self, t):
+        self._t, self._shells, self.ran = t, {}, 0
 
     def work_through(self, document):
         for block in blocks(document):
@@ -155,7 +155,7 @@ class Reader:
         if "journalctl" in command:
             subprocess.run(["journalctl", "--sync"], check=True, capture_output=True)
         if user not in self._shells:
-            self._shells[user] = Shell(user, self._variables)
+            self._shells[user] = Shell(user)
             self._t.undo(self._shells[user].close)
         actual, status = self._shells[user].run(command)
         what = f"{place}: {user}: {command}"
@@ -170,9 +170,3 @@ class Reader:
         """polkitd reads changed rules by itself, but a test cannot wait and hope."""
         if "/etc/polkit-1/rules.d" in text:
             self._t.rules.apply()
-
-    def groups_have_changed(self):
-        """A user who logs in again is in his new groups."""
-        for shell in self._shells.values():
-            shell.close()
-        self._shells.clear()

@@ -45,23 +45,25 @@ def rules(t):
         t.keep(f"/etc/polkit-1/rules.d/{path.name}")
 
 
-def work_through(t, name, **variables):
-    """A machine as a reader finds it, but for the change numbers, which begin anew. Returns: how many ran."""
+def work_through(t, *names):
+    """A machine as a reader finds it, whose changes are counted from 1. Returns: how many commands ran of each."""
     changes.begin_anew(t)
     t.file("/etc/hosts", HOSTS)
     t.keep("/etc/localtime")
     t.unit("nginx.service", PROBE_UNIT)
-    return documents.Reader(t, **variables).work_through(SOURCE / name)
+    return [documents.Reader(t).work_through(SOURCE / name) for name in names]
 
 
 def test_readme(t):
     rules(t)
-    assert work_through(t, "README.md") > 10
+    ran, = work_through(t, "README.md")
+    assert ran > 10, ran
 
 
 def test_migration(t):
     packages(t)
-    assert work_through(t, "docs/migration.md") > 20
+    ran, = work_through(t, "docs/migration.md")
+    assert ran > 20, ran
     assert not Path("/usr/share/hello").exists()
 
 
@@ -69,19 +71,22 @@ def test_api(t):
     packages(t)
     t.root.Units.Start("nginx.service")
     t.undo(lambda: t.revoke("web"))
-    assert work_through(t, "docs/api.md") > 5
+    ran, = work_through(t, "docs/api.md")
+    assert ran > 5, ran
 
 
 def test_cookbook(t):
     rules(t)
     t.keep("/etc/ntp.conf")
-    assert work_through(t, "docs/cookbook.md") > 40
+    ran, = work_through(t, "docs/cookbook.md")
+    assert ran > 40, ran
 
 
 def test_frontends(t):
     users(t)
     t.undo(lambda: t.revoke("panel"))
-    assert work_through(t, "docs/frontends.md") > 20
+    ran, = work_through(t, "docs/frontends.md")
+    assert ran > 20, ran
 
 
 def test_example_in_c_knows_what_became_of_a_change(t):
@@ -107,7 +112,7 @@ def test_manual_page_of_the_client(t):
     page = (SOURCE / "docs/man/exmachinactl.1.scd").read_text()
     examples = [re.sub(r"\\(.)", r"\1", line.strip()) for line in page.splitlines()
                 if line.startswith("\texmachinactl ")]
-    shell = documents.Shell("root", {})
+    shell = documents.Shell("root")
     t.undo(shell.close)
     elsewhere = [line for line in examples if " -H " in line]  # the suite terminal does this
     equal(len(elsewhere), 1)
@@ -118,13 +123,38 @@ def test_manual_page_of_the_client(t):
 
 
 def test_other_documents(t):
-    """What administrators and contributors read."""
-    rules(t)
+    """What administrators and contributors read, in one machine."""
     t.keep("/etc/nginx/snippets/a.conf")
+    t.undo(daemon.restart)
     done = {"README.md", "migration.md", "api.md", "cookbook.md", "frontends.md"}
-    ran = sum(work_through(t, document.relative_to(SOURCE)) for document in DOCUMENTS
-              if document.name not in done)
-    assert ran > 10
+    ran = sum(work_through(t, *[document.relative_to(SOURCE) for document in DOCUMENTS
+                                if document.name not in done]))
+    assert ran > 15, ran
+
+
+def test_a_document_that_is_wrong_is_found(t):
+    """The reader itself: what fits, and what does not."""
+    right = ("```console\n$ echo one; echo two >&2\none\n...\n# id -un\nr...t\n"
+             "bob$ x='a \\\n  b'; cat <<E\n> $x\n> E\na...\n ...b\n$ id -un\nalice\n```\n")
+    wrong = {"another output": "$ echo one\ntwo\n", "more output": "$ echo one; echo two\none\n",
+             "less output": "$ echo one\none\ntwo\n", "a failure": "$ false\n", "the end of the shell": "$ exit\n"}
+    document = t.file("/tmp/exm-document.md", right)
+    equal(documents.Reader(t).work_through(document), 4)
+    for what, text in wrong.items():
+        document.write_text(f"```console\n{text}```\n")
+        try:
+            documents.Reader(t).work_through(document)
+        except AssertionError:
+            continue
+        raise AssertionError(f"{what} was not found")
+    for text in ("    $ true\n", "```shell\ntrue\n```\n", "```console\ntrue\n```\n", "```console\n$ true\n",
+                 "- x\n  ```text\n"):
+        document.write_text(text)
+        try:
+            [block.commands() for block in blocks(document)]
+        except AssertionError:
+            continue
+        raise AssertionError(f"{text!r} was taken for a document")
 
 
 def test_what_is_not_run_says_why(t):
