@@ -41,9 +41,11 @@ if change=$(call org.exmachina1.Config Apply 'a(sas)a{sv}' "${edits[@]}" \
 fi
 
 # busctl has printed the message of the error. If the reply was lost, the token tells.
-found=$(call org.exmachina1.History ListChanges 'a{sv}' 1 token s "$token" | jq '.data[0][0].id.data // empty')
+found=$(call org.exmachina1.History ListChanges 'a{sv}' 1 token s "$token" |
+        jq --raw-output '.data[0][0] // empty | "\(.id.data), which is \(.state.data)"')
 if [[ -n $found ]]; then
-        echo "It was made all the same, as change $found."
-        exit 0
+        echo "It is change $found."
+        [[ $found != *failed && $found != *reverted ]]
+        exit
 fi
 exit 1

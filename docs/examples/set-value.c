@@ -101,12 +101,35 @@ static int apply(sd_bus *bus, const char *path, const char *value, const Version
         return sd_bus_message_read(reply, "t", ret_change);
 }
 
+typedef struct Record {
+        uint64_t change;
+        char state[16]; /* "applied", "pending", "failed" ... */
+} Record;
+
+/* One field of a change; those that are of no interest here are skipped. */
+static int read_field(sd_bus_message *reply, Record *record)
+{
+        const char *key, *state;
+        int r;
+
+        r = sd_bus_message_read(reply, "s", &key);
+        if (r < 0)
+                return r;
+        if (strcmp(key, "id") == 0)
+                return sd_bus_message_read(reply, "v", "t", &record->change);
+        if (strcmp(key, "state") != 0)
+                return sd_bus_message_skip(reply, "v");
+        r = sd_bus_message_read(reply, "v", "s", &state);
+        if (r >= 0)
+                snprintf(record->state, sizeof(record->state), "%s", state);
+        return r;
+}
+
 /* Asks once. Returns: 1 and the change, 0 if there is none, negative if nobody has answered. */
-static int ask_history(const char *token, uint64_t *ret_change)
+static int ask_history(const char *token, Record *ret)
 {
         __attribute__((cleanup(sd_bus_flush_close_unrefp))) sd_bus *bus = NULL;
         _unref_message_ sd_bus_message *reply = NULL;
-        const char *key;
         int r;
 
         r = connect_bus(&bus);
@@ -123,29 +146,25 @@ static int ask_history(const char *token, uint64_t *ret_change)
         if (r <= 0)
                 return r;
         while ((r = sd_bus_message_enter_container(reply, SD_BUS_TYPE_DICT_ENTRY, "sv")) > 0) {
-                r = sd_bus_message_read(reply, "s", &key);
-                if (r >= 0 && strcmp(key, "id") == 0)
-                        return sd_bus_message_read(reply, "v", "t", ret_change);
-                if (r >= 0)
-                        r = sd_bus_message_skip(reply, "v");
+                r = read_field(reply, ret);
                 if (r >= 0)
                         r = sd_bus_message_exit_container(reply);
                 if (r < 0)
                         return r;
         }
-        return r < 0 ? r : 0;
+        return r < 0 ? r : 1;
 }
 
 /* A commit that was not yet under way when the connection was lost is cancelled, one that was is in
  * the history before its first file is written: an answer that stays "none" is an answer. */
 static int find_out(const char *token)
 {
-        uint64_t change = 0;
+        Record record = { 0 };
         int r = -ENOTCONN;
 
         for (int i = 0; i < ASK_AGAIN && r <= 0; i++) {
                 sleep(i > 0);
-                r = ask_history(token, &change);
+                r = ask_history(token, &record);
         }
         if (r < 0)
                 fprintf(stderr, "The connection was lost; look for the change with token %s.\n",
@@ -153,8 +172,12 @@ static int find_out(const char *token)
         else if (r == 0)
                 fprintf(stderr, "The connection was lost, and nothing was changed.\n");
         else
-                printf("The connection was lost; it is change %" PRIu64 ".\n", change);
-        return r < 0 ? 3 : r == 0;
+                printf("The connection was lost; it is change %" PRIu64 ", which is %s.\n",
+                       record.change, record.state);
+        if (r < 0)
+                return 3;
+        return r == 0 || strcmp(record.state, "failed") == 0 ||
+               strcmp(record.state, "reverted") == 0;
 }
 
 int main(int argc, char *argv[])

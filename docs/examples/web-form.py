@@ -24,7 +24,8 @@ from gi.repository import Gio, GLib
 FLAGS = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
 NO_TIME_OUT = GLib.MAXINT  # a commit may take minutes, and goes on without us
 STATUS = {"Conflict": HTTPStatus.CONFLICT, "AccessDenied": HTTPStatus.FORBIDDEN,
-          "InteractiveAuthorizationRequired": HTTPStatus.FORBIDDEN, "NoMatch": HTTPStatus.NOT_FOUND,
+          "InteractiveAuthorizationRequired": HTTPStatus.FORBIDDEN, "BadKey": HTTPStatus.FORBIDDEN,
+          "NoMatch": HTTPStatus.NOT_FOUND,
           "Busy": HTTPStatus.SERVICE_UNAVAILABLE, "LimitExceeded": HTTPStatus.SERVICE_UNAVAILABLE}
 # Another site can send our form too, but cannot know what is in it.
 SECRET = secrets.token_urlsafe()
@@ -88,7 +89,7 @@ class Service:
             if refusal.name != "Conflict":
                 raise
             done, = self.call("History", "ListChanges", "(a{sv})", {"token": options["token"]})
-            if not done:
+            if not done or done[0]["state"] in ("failed", "reverted"):
                 raise
             return done[0]["id"]
 
@@ -97,13 +98,26 @@ class Form(BaseHTTPRequestHandler):
     path_of_node = ""
 
     def do_GET(self):
-        with Service() as service:
-            self._show(service, HTTPStatus.OK, "")
+        try:
+            with Service() as service:
+                self._show(service, HTTPStatus.OK, "")
+        except Refusal as refusal:
+            self._refuse(refusal)
 
     def do_POST(self):
+        try:
+            self._save()
+        except Refusal as refusal:
+            self._refuse(refusal)
+
+    def _refuse(self, refusal):
+        self.send_error(STATUS.get(refusal.name, HTTPStatus.BAD_REQUEST), explain=str(refusal))
+
+    def _save(self):
         length = min(int(self.headers.get("Content-Length", 0)), 65536)
-        fields = dict(urllib.parse.parse_qsl(self.rfile.read(length).decode(), keep_blank_values=True))
-        if not secrets.compare_digest(fields.get("secret", "").encode(), SECRET.encode()):
+        fields = dict(urllib.parse.parse_qsl(self.rfile.read(length).decode(errors="replace"), keep_blank_values=True))
+        ours = secrets.compare_digest(fields.get("secret", "").encode(), SECRET.encode())
+        if not ours or not {"value", "version", "token"} <= fields.keys():
             self.send_error(HTTPStatus.FORBIDDEN, "This form is not from here")
             return
         with Service() as service:
@@ -118,11 +132,7 @@ class Form(BaseHTTPRequestHandler):
 
     def _show(self, service, status, said):
         """The value as it is now, with its version: what is sent from here builds upon what was seen."""
-        try:
-            value, _, version = service.read(self.path_of_node)
-        except Refusal as refusal:
-            self.send_error(STATUS.get(refusal.name, HTTPStatus.BAD_REQUEST), explain=str(refusal))
-            return
+        value, _, version = service.read(self.path_of_node)
         values = {"path": self.path_of_node, "said": said, "value": value, "version": version,
                   "token": secrets.token_urlsafe(), "secret": SECRET}
         body = PAGE.format(**{key: html.escape(text) for key, text in values.items()}).encode()
