@@ -16,6 +16,8 @@ LINK = Path("/etc/sysctl.d/exm-link.conf")
 LINK_UNIT = "exm-link.service"
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
+VALIDATORS = True
+
 
 def site(address, word):
     return f'server {{\n    listen {address};\n    location / {{\n        return 200 "{word}";\n    }}\n}}\n'
