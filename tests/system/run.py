@@ -5,7 +5,7 @@
 A test is a function test_*(t) in suites/test_*.py; t is a Case. Beyond what it asserts itself, no test
 may leave a change in /etc, or end the service other than by stopping or restarting it.
 
-usage: run.py [--quick] [--part K/N] [--prefix TEXT] [SUITE | SUITE.TEST]...
+usage: run.py [--quick] [--part K/N] [--without SUITE]... [--prefix TEXT] [SUITE | SUITE.TEST]...
 """
 import argparse
 import importlib
@@ -118,11 +118,13 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--prefix", default="")
     parser.add_argument("--part", default="1/1", help="K/N: of every N suites the K-th")
+    parser.add_argument("--without", action="append", default=[], help="leaves this suite out")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("wanted", nargs="*")
     options = parser.parse_args()
     part = tuple(int(number) for number in options.part.split("/"))
-    tests = find_tests(options.wanted, options.quick, part)
+    tests = [test for test in find_tests(options.wanted, options.quick, part)
+             if test[0].split(".")[0] not in options.without]
     if options.list:
         print("\n".join(name for name, _ in tests))
         return 0
