@@ -97,6 +97,7 @@ static void reply_list(Call *call, Listing *listing)
 
 static int fill_filter(Call *call, JournalFilter *filter)
 {
+        const Option *id = args_option(&call->args, "id");
         const Option *before = args_option(&call->args, "before");
         const Option *since = args_option(&call->args, "since");
         const Option *limit = args_option(&call->args, "limit");
@@ -104,7 +105,8 @@ static int fill_filter(Call *call, JournalFilter *filter)
         const Option *state = args_option(&call->args, "state");
         const Option *token = args_option(&call->args, "token");
 
-        *filter = (JournalFilter){ .before = before ? before->t : 0,
+        *filter = (JournalFilter){ .id = id ? id->t : 0,
+                                   .before = before ? before->t : 0,
                                    .since = since ? since->t : 0,
                                    .limit = limit ? limit->u : 0,
                                    .file = file ? file->s : NULL,
@@ -113,6 +115,9 @@ static int fill_filter(Call *call, JournalFilter *filter)
                                                   : _CHANGE_STATE_MAX };
         if (!history_sees_all(call))
                 listing_own_only(call, filter);
+        if (id && (id->t < 1 || id->t > INT64_MAX))
+                return failure_set(&call->failure, EXM_E_INVALID_ARGS,
+                                   "id: must be the number of a change, from 1");
         if (limit && (limit->u < 1 || limit->u > 1000))
                 return failure_set(&call->failure, EXM_E_INVALID_ARGS, "limit: must be 1 to 1000");
         if (state && filter->state == _CHANGE_STATE_MAX)

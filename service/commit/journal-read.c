@@ -331,6 +331,8 @@ int journal_load(Journal *journal, uint64_t id, bool content, ChangeRecord *ret,
 
 static void bind_filter(Statement *s, const JournalFilter *filter, uint32_t limit)
 {
+        statement_bind_int(s, ":first", (int64_t)filter->id);
+        statement_bind_int(s, ":last", filter->id > 0 ? (int64_t)filter->id : INT64_MAX);
         statement_bind_int(s, ":before", (int64_t)filter->before);
         statement_bind_int(s, ":since", (int64_t)filter->since);
         statement_bind_text(s, ":file", filter->file);
@@ -347,7 +349,8 @@ static void bind_filter(Statement *s, const JournalFilter *filter, uint32_t limi
 
 static const char list_sql[] =
         "SELECT " CHANGE_COLUMNS " FROM change"
-        " WHERE (:before = 0 OR time < :before) AND time >= :since"
+        " WHERE id BETWEEN :first AND :last"
+        " AND (:before = 0 OR time < :before) AND time >= :since"
         " AND (:file IS NULL OR id IN (SELECT change FROM item WHERE name = :file"
         " UNION SELECT change FROM item WHERE path = :file))"
         " AND (:token IS NULL OR token = :token)"

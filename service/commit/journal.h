@@ -35,6 +35,7 @@ typedef struct JournalLimits {
 
 /* What ListChanges filters by; unset fields are 0 or NULL or _CHANGE_STATE_MAX. */
 typedef struct JournalFilter {
+        uint64_t id;            /* of the one change that is asked for */
         uint64_t before, since; /* µs, CLOCK_REALTIME: time < before, time >= since */
         uint32_t limit;         /* 0: the default of 100; at most 1000 */
         const char *file;       /* a step's name or path */

@@ -188,6 +188,10 @@ def test_filters(t):
     equal(listed(before=time_of[changes[3]]), everything[4:])
     equal(listed(since=time_of[changes[1]], before=time_of[changes[3]]), [changes[2], changes[1]])
     equal(listed(before=time_of[pending], limit=2), [hosts, changes[4]], "paging")
+    equal((listed(id=changes[2]), listed(id=pending + 1)), ([changes[2]], []))
+    equal(t.client("bob").History.ListChanges(id=changes[2]), [], "of somebody else")
+    with expect("InvalidArgs"):
+        listed(id=0)
     equal(listed(file="/etc/hosts"), [hosts])
     equal(listed(file=FILE), [pending] + changes[::-1])
     equal(listed(file="/etc/host"), [])

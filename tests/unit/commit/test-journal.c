@@ -449,6 +449,8 @@ static void test_list(void **state)
         assert_int_equal(count(journal, (JournalFilter){ .state = any }, 110), 100);
         assert_int_equal(count(journal, (JournalFilter){ .state = any, .limit = 3 }, 110), 3);
         assert_int_equal(count(journal, (JournalFilter){ .state = any, .limit = 5000 }, 110), 110);
+        assert_int_equal(count(journal, (JournalFilter){ .state = any, .id = 7 }, 7), 1);
+        assert_int_equal(count(journal, (JournalFilter){ .state = any, .id = 111 }, 0), 0);
         assert_int_equal(count(journal, (JournalFilter){ .state = any, .before = 50 }, 4), 4);
         assert_int_equal(
                 count(journal, (JournalFilter){ .state = any, .before = 60, .since = 50 }, 5), 1);
