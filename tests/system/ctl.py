@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import daemon
+from network import HERE, other_terminal
 
 PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 
@@ -24,8 +25,8 @@ def environment(user, **more):
 
 
 class Done:
-    def __init__(self, done):
-        self.status, self.out, self.err = done.returncode, done.stdout, done.stderr
+    def __init__(self, status, out, err):
+        self.status, self.out, self.err = status, out, err
 
     @property
     def json(self):
@@ -35,19 +36,31 @@ class Done:
         return f"status {self.status}, {self.out!r}, {self.err!r}"
 
 
-def ctl(*words, user="root", status=0, stdin="", **more):
+def start(*words, user="root", there=(), **more):
+    """exmachinactl as a process; `there`: the command that runs it somewhere else."""
+    who = ["setpriv", "--reuid", user, "--regid", str(pwd.getpwnam(user).pw_gid), "--init-groups"]
+    return subprocess.Popen([*there, *who, "exmachinactl", *words], stdin=subprocess.PIPE, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
+                            env=environment(user, **more))
+
+
+def ctl(*words, status=0, stdin="", **more):
     """Runs exmachinactl, which has to end with this status."""
-    entry = pwd.getpwnam(user)
-    done = Done(subprocess.run(["exmachinactl", *words], capture_output=True, text=True, input=stdin,
-                               timeout=60, cwd="/", user=entry.pw_uid, group=entry.pw_gid,
-                               extra_groups=os.getgrouplist(user, entry.pw_gid),
-                               env=environment(user, **more)))
+    process = start(*words, **more)
+    try:
+        out, err = process.communicate(stdin, timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    done = Done(process.returncode, out, err)
     assert status is None or done.status == status, f"{words}: expected status {status}, got {done}"
     return done
 
 
 def other_machine(t):
-    """This machine by ssh: bob comes in as alice. Returns: what -H takes."""
+    """This machine by ssh from another network: bob comes in as alice. Returns: what -H takes, and the
+    command that runs something at his terminal."""
+    there = other_terminal(t)
     folder = Path(tempfile.mkdtemp(prefix="exm-ssh-"))
     t.undo(lambda: shutil.rmtree(folder))
     folder.chmod(0o755)
@@ -55,7 +68,7 @@ def other_machine(t):
         daemon.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name))
     shutil.copy(folder / "user.pub", folder / "authorized")
     (folder / "sshd").write_text(f"""Port 2222
-ListenAddress 127.0.0.1
+ListenAddress {HERE}
 HostKey {folder}/host
 AuthorizedKeysFile {folder}/authorized
 StrictModes no
@@ -66,7 +79,8 @@ PidFile none
     home.mkdir(mode=0o700)
     t.undo(lambda: shutil.rmtree(home))
     shutil.move(folder / "user", home / "id_ed25519")
-    (home / "config").write_text("StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n")
+    (home / "config").write_text("StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\n"
+                                  "LogLevel ERROR\nConnectTimeout 2\n")
     for path in (home, *home.iterdir()):
         shutil.chown(path, "bob", "bob")
     Path("/run/sshd").mkdir(exist_ok=True)
@@ -79,15 +93,15 @@ PidFile none
     t.undo(server.kill)
     line = server.stderr.readline()
     assert "listening" in line, line
-    return "alice@127.0.0.1:2222"
+    return f"alice@{HERE}:2222", there
 
 
 class Cut:
     """A way to the bus that breaks once: when the client has sent `word`. With `forward` the call still
-    reaches the service, and the way breaks when it has been answered."""
+    reaches the service, and the way breaks when it has been answered. With `for_good` there is no other."""
 
-    def __init__(self, word, forward):
-        self._word, self._forward = word.encode(), forward
+    def __init__(self, word, forward, for_good=False):
+        self._word, self._forward, self._for_good = word.encode(), forward, for_good
         self._folder = tempfile.mkdtemp(prefix="exm-bus-")
         self.address = f"unix:path={self._folder}/socket"
         self._listener = socket.socket(socket.AF_UNIX)
@@ -101,7 +115,8 @@ class Cut:
         return self
 
     def __exit__(self, *_):
-        self._listener.shutdown(socket.SHUT_RDWR)
+        if not self._for_good:
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(30)
         self._listener.close()
         subprocess.run(["rm", "-r", self._folder], check=False)
@@ -115,6 +130,8 @@ class Cut:
             bus = socket.socket(socket.AF_UNIX)
             bus.connect("/run/dbus/system_bus_socket")
             self._serve(client, bus)
+            if self._broken and self._for_good:
+                self._listener.shutdown(socket.SHUT_RDWR)
             client.close()
             bus.close()
 
@@ -137,7 +154,7 @@ class Cut:
 class Terminal:
     """A window of tmux with a shell of this user in it, whose prompt is "$ "."""
 
-    def __init__(self, t, user="alice", shell="bash --norc --noprofile", **more):
+    def __init__(self, t, user="alice", shell="bash --norc --noprofile", there=(), **more):
         self._folder = tempfile.mkdtemp(prefix="exm-tmux-")
         os.chown(self._folder, pwd.getpwnam(user).pw_uid, -1)
         self._socket = f"{self._folder}/socket"
@@ -146,7 +163,7 @@ class Terminal:
         words = ["env", "-i", *(f"{key}={value}" for key, value in variables.items()), "sh", "-c", command]
         t.undo(self.close)
         self._tmux("-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "40",
-                   f"runuser -u {user} -- {shlex.join(words)}")
+                   shlex.join([*there, "runuser", "-u", user, "--", *words]))
         self.wait("$ ")
 
     def _tmux(self, *words):

@@ -9,12 +9,12 @@ import daemon
 from bus import PingWatch, expect
 from case import equal, has
 from changes import Deadline, finish_all, record, state
+from network import HERE, other_network
 
 SITE = Path("/etc/nginx/conf.d/exm-site.conf")
 NGINX = "nginx.service"
 LINK = Path("/etc/sysctl.d/exm-link.conf")
 LINK_UNIT = "exm-link.service"
-HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 VALIDATORS = True
 
@@ -102,30 +102,10 @@ def test_affected_needs_read_units(t):
 
 # ---------------------------------------------------------------- the network
 
-def other_namespace(t):
-    """A second network, connected with ours by a pair of interfaces. Returns: the command that runs there."""
-    keeper = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
-
-    def end():
-        subprocess.run(["ip", "link", "delete", "exm0"], check=False, capture_output=True)
-        keeper.kill()
-        keeper.wait()
-    t.undo(end)
-    mine = Path("/proc/self/ns/net").readlink()
-    daemon.wait_for(lambda: Path(f"/proc/{keeper.pid}/ns/net").readlink() != mine, "the namespace", 10)
-    there = ["nsenter", f"--net=/proc/{keeper.pid}/ns/net"]
-    daemon.run("ip", "link", "add", "exm0", "type", "veth", "peer", "name", "exm1", "netns", str(keeper.pid))
-    daemon.run("ip", "address", "add", f"{HERE}/24", "dev", "exm0")
-    daemon.run("ip", "link", "set", "exm0", "up")
-    daemon.run(*there, "ip", "address", "add", f"{THERE}/24", "dev", "exm1")
-    daemon.run(*there, "ip", "link", "set", "exm1", "up")
-    return there
-
-
 def test_a_link_that_was_cut_comes_back(t):
     """Who sits on the other side cannot confirm: file and link are back after the deadline."""
     alice = setup(t)
-    there = other_namespace(t)
+    there = other_network(t)
     nginx(t, f"{HERE}:8081")
     t.file(LINK, "link = up\n")
     t.unit(LINK_UNIT, "[Service]\nType=oneshot\nRemainAfterExit=yes\n"
