@@ -7,20 +7,20 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
 #include "countdown.h"
 #include "exit-status.h"
+#include "interrupt.h"
 #include "text.h"
 
 #define FIND_OUT_SECONDS 30  /* for a service that was killed to come back, or a network */
 #define FIND_OUT_MSEC    250 /* between two questions */
 #define FIND_OUT_EMPTY   4   /* so often the history must not know the token */
 
-static int make_token(char token[CHANGE_TOKEN_SIZE])
+int change_make_token(char token[CHANGE_TOKEN_SIZE])
 {
         unsigned char random[16];
         char *out = stpcpy(token, "exmachinactl-");
@@ -77,7 +77,7 @@ int change_append_options(const Session *session, sd_bus_message *m, char token[
         const Options *options = session->options;
         int r;
 
-        r = make_token(token);
+        r = change_make_token(token);
         if (r < 0)
                 return r;
         r = sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "{sv}");
@@ -153,12 +153,11 @@ static int judge(const json_t *record, uint64_t *ret)
         return 0;
 }
 
-static int find_out(Session *session, const char *token, uint64_t *ret)
+static int ask_until_known(Session *session, const char *token, uint64_t *ret)
 {
         time_t end = time(NULL) + FIND_OUT_SECONDS;
         unsigned empty = 0;
 
-        output_note(session->output, "the reply was lost; asking what became of the change ...");
         do {
                 _cleanup_json_ json_t *records = NULL;
                 const json_t *record;
@@ -182,52 +181,24 @@ static int find_out(Session *session, const char *token, uint64_t *ret)
         return EXIT_UNKNOWN;
 }
 
-/* ---------------------------------------------------------------- an interrupted wait */
-
-/* What a signal says, ready beforehand: a handler may do no more than write it. */
-static char last_words[CHANGE_TOKEN_SIZE + 160];
-
-static void on_interrupt(_unused_ int number)
+static int find_out(Session *session, const char *token, uint64_t *ret)
 {
-        ssize_t n = write(STDERR_FILENO, last_words, strlen(last_words));
+        int r;
 
-        _exit(n < 0 ? EXIT_FAILED : EXIT_UNKNOWN);
+        output_note(session->output, "the reply was lost; asking what became of the change ...");
+        session_set_silent(session, true);
+        r = ask_until_known(session, token, ret);
+        session_set_silent(session, false);
+        return r;
 }
 
-static const int interrupts[] = { SIGINT, SIGTERM, SIGHUP };
-
-/* What is ignored stays so: nohup means it. */
-static void catch_interrupts(const char *token, struct sigaction *before)
+static int send_and_find_out(Session *session, sd_bus_message *m, const char *token, uint64_t *ret)
 {
-        const struct sigaction action = { .sa_handler = on_interrupt };
-
-        snprintf(last_words, sizeof(last_words),
-                 "\nexmachinactl: interrupted; what becomes of the change is told by "
-                 "'exmachinactl history --token %s'\n",
-                 token);
-        for (size_t i = 0; i < ELEMENTSOF(interrupts); i++) {
-                sigaction(interrupts[i], &action, &before[i]);
-                if (before[i].sa_handler == SIG_IGN)
-                        sigaction(interrupts[i], &before[i], NULL);
-        }
-}
-
-static void release_interrupts(const struct sigaction *before)
-{
-        for (size_t i = 0; i < ELEMENTSOF(interrupts); i++)
-                sigaction(interrupts[i], &before[i], NULL);
-}
-
-int change_send(Session *session, sd_bus_message *m, const char *token, uint64_t *ret)
-{
-        struct sigaction before[ELEMENTSOF(interrupts)] = { 0 };
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_message_ sd_bus_message *reply = NULL;
         int r;
 
-        catch_interrupts(token, before);
         r = sd_bus_call(session->bus, m, UINT64_MAX, &error, &reply);
-        release_interrupts(before);
         if (r >= 0) {
                 r = sd_bus_message_read(reply, "t", ret);
                 return r < 0 ? r : 0;
@@ -237,6 +208,17 @@ int change_send(Session *session, sd_bus_message *m, const char *token, uint64_t
         /* A commit that had not begun to write ends with the connection that asked for it. */
         session_disconnect(session);
         return find_out(session, token, ret);
+}
+
+int change_send(Session *session, sd_bus_message *m, const char *token, uint64_t *ret)
+{
+        int r;
+
+        interrupt_catch("what becomes of the change is told by 'exmachinactl history --token %s'",
+                        token);
+        r = send_and_find_out(session, m, token, ret);
+        interrupt_release();
+        return r;
 }
 
 /* ---------------------------------------------------------------- what is told */
@@ -319,40 +301,35 @@ int change_finish(Session *session, uint64_t change, const json_t *diffs)
         return 0;
 }
 
+/* Returns: as change_find(), and 0 with *ret NULL. */
+static int look_up(Session *session, uint64_t number, bool all, json_t **ret)
+{
+        _cleanup_json_ json_t *reply = NULL;
+        int r;
+
+        r = session_call(session, &reply, "History", "ListChanges", "a{sv}", 2, "id", "t", number,
+                         "all", "b", all);
+        if (r != 0)
+                return r;
+        *ret = json_incref(json_array_get(json_array_get(reply, 0), 0));
+        return 0;
+}
+
 int change_find(Session *session, uint64_t number, json_t **ret)
 {
-        uint64_t before = 0;
+        json_t *record = NULL;
+        int r;
 
-        /* Page by page: the history has no question for a number. */
-        for (;;) {
-                _cleanup_json_ json_t *reply = NULL;
-                const json_t *record = NULL, *records;
-                size_t i;
-                int r;
-
-                if (before > 0)
-                        r = session_call(session, &reply, "History", "ListChanges", "a{sv}", 2,
-                                         "limit", "u", 1000U, "before", "t", before);
-                else
-                        r = session_call(session, &reply, "History", "ListChanges", "a{sv}", 1,
-                                         "limit", "u", 1000U);
-                if (r != 0)
-                        return r;
-                records = json_array_get(reply, 0);
-                json_array_foreach(records, i, record)
-                {
-                        if (field_number(record, "id") == number) {
-                                *ret = json_incref((json_t *)record);
-                                return 0;
-                        }
-                }
-                if (json_array_size(records) < 1000 || field_number(record, "time") == before) {
-                        output_error("there is no change %" PRIu64
-                                     " of yours: 'exmachinactl history "
-                                     "--all' shows those of others",
-                                     number);
-                        return EXIT_NOT_THERE;
-                }
-                before = field_number(record, "time");
+        r = look_up(session, number, /* all= */ false, &record);
+        if (r == 0 && !record)
+                r = look_up(session, number, /* all= */ true, &record);
+        if (r != 0)
+                return r;
+        if (!record) {
+                output_error("there is no change %" PRIu64 ": 'exmachinactl history' lists them",
+                             number);
+                return EXIT_NOT_THERE;
         }
+        *ret = record;
+        return 0;
 }

@@ -12,6 +12,9 @@
 
 #define CHANGE_TOKEN_SIZE 64
 
+/* A word of one's own that nobody can guess. Returns: 0, -EIO. */
+int change_make_token(char token[CHANGE_TOKEN_SIZE]);
+
 /* The whole a{sv}, from the options of the command line, with a new token, which is stored.
  * Returns: 0, negative errno. */
 int change_append_options(const Session *session, sd_bus_message *m, char token[CHANGE_TOKEN_SIZE]);
@@ -29,6 +32,6 @@ int change_taken_back(Session *session, uint64_t change, const json_t *diffs);
 /* What --dry-run shows. Returns: the same. */
 int change_show_diffs(Session *session, const json_t *diffs);
 
-/* The record of one change that the caller may know of, by number. Returns: the same;
- * EXIT_NOT_THERE. */
+/* The record of one change, by number. Only for one of somebody else's a dialog may open.
+ * Returns: the same; EXIT_NOT_THERE. */
 int change_find(Session *session, uint64_t number, json_t **ret);

@@ -233,7 +233,7 @@ int verb_complete(Session *session, int argc, char **argv)
         char **s;
         int r;
 
-        session->silent = true;
+        session_set_silent(session, true);
         r = complete(session, argv[1], argv[2], &list);
         if (r != 0)
                 return r;

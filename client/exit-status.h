@@ -10,7 +10,8 @@
 enum {
         EXIT_FAILED = 1,
         EXIT_USAGE = 2,
-        EXIT_NOT_THERE = 3, /* no such node, unit, change; `status` of a unit that is not active */
+        EXIT_NOT_THERE =
+                3, /* no such node, unit ...; `status` of what is not active or installed */
         EXIT_DENIED = 4,
         EXIT_CONFLICT = 5,
         EXIT_UNREACHABLE = 6, /* the bus or the service */

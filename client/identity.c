@@ -14,7 +14,7 @@
 
 static int print_grants(const Output *output, const json_t *who)
 {
-        static const char *const lists[] = { "read", "write", "units" };
+        static const char *const lists[] = { "read", "write", "units", "packages" };
         _cleanup_free_ char *expires = time_show(field_number(who, "expires"));
         int r = 0;
 
@@ -31,10 +31,12 @@ static int print_grants(const Output *output, const json_t *who)
                         return -ENOMEM;
                 if (joined[0] == '\0')
                         continue;
-                printf("%6s: ", lists[i]);
+                printf("%8s: ", lists[i]);
                 r = output_text(output, COLOUR_NONE, joined, false);
                 putchar('\n');
         }
+        if (json_is_true(json_object_get(who, "timezone")))
+                puts("timezone: yes");
         return r;
 }
 
@@ -60,28 +62,35 @@ int verb_whoami(Session *session, int argc, char **argv)
 
 /* ---------------------------------------------------------------- permitted */
 
-/* What is asked: "read" and "write" are followed by a file, verbs of units by a unit; all else is
- * an action.
- */
+/* What is asked: "read" and "write" are followed by a file, "install" and "remove" by a package,
+ * verbs of units by a unit; all else is an action. */
 typedef struct Want {
         const char *what;
         char *object; /* "": none */
 } Want;
 
+static const char *kind_of(const char *what)
+{
+        if (strcmp(what, "read") == 0 || strcmp(what, "write") == 0)
+                return "file";
+        if (strcmp(what, "install") == 0 || strcmp(what, "remove") == 0)
+                return "package";
+        return NULL;
+}
+
 static int take_want(Want *want, int *i, int argc, char **argv)
 {
         const Verb *verb = verb_find(argv[*i]);
-        bool file = strcmp(argv[*i], "read") == 0 || strcmp(argv[*i], "write") == 0;
         bool unit = verb && (verb->run == verb_job || verb->run == verb_unit_file);
+        const char *kind = unit ? "unit" : kind_of(argv[*i]);
 
         want->what = argv[(*i)++];
-        if ((file || unit) && *i >= argc) {
-                output_error("'%s' needs the name of a %s after it", want->what,
-                             file ? "file" : "unit");
+        if (kind && *i >= argc) {
+                output_error("'%s' needs the name of a %s after it", want->what, kind);
                 return EXIT_USAGE;
         }
-        want->object = file   ? strdup(argv[(*i)++])
-                       : unit ? unit_name_expand(argv[(*i)++])
+        want->object = unit   ? unit_name_expand(argv[(*i)++])
+                       : kind ? strdup(argv[(*i)++])
                               : strdup("");
         return want->object ? 0 : -ENOMEM;
 }

@@ -60,6 +60,10 @@ static int offline_arguments(const Options *o, const char *name, char ***list)
                 r = append_all(list, "--write", o->write);
         if (r == 0)
                 r = append_all(list, "--unit", o->units);
+        if (r == 0)
+                r = append_all(list, "--package", o->packages);
+        if (r == 0 && o->timezone)
+                r = append(list, "--timezone", NULL);
         if (r == 0 && o->expires > 0) {
                 if (!gmtime_r(&seconds, &tm) ||
                     strftime(expires, sizeof(expires), "%FT%TZ", &tm) == 0)
@@ -106,6 +110,10 @@ static int append_grants(const Options *o, sd_bus_message *m)
                 r = message_append_option_strings(m, "write", o->write);
         if (r >= 0)
                 r = message_append_option_strings(m, "units", o->units);
+        if (r >= 0)
+                r = message_append_option_strings(m, "packages", o->packages);
+        if (r >= 0 && o->timezone)
+                r = message_append_option(m, "timezone", "b", 1);
         if (r >= 0 && o->expires > 0)
                 r = message_append_option(m, "expires", "t", o->expires);
         if (r >= 0 && o->privileged)
@@ -169,6 +177,10 @@ static int key_create(Session *session, int argc, char **argv)
                         "say who may use the key: --user NAME, or --user '' for anyone who has it");
                 return EXIT_USAGE;
         }
+        if (options->root && !options->offline) {
+                output_error("--root goes with --offline only");
+                return EXIT_USAGE;
+        }
         if (options->offline)
                 return create_offline(options, argv[1]);
         r = session_new_call(session, &m, SERVICE_PATH, "Authority", "CreateKey");
@@ -198,6 +210,7 @@ static int add_key(Table *table, const json_t *key)
         _cleanup_free_ char *read = field_join(key, "read", " "),
                             *write = field_join(key, "write", " "),
                             *units = field_join(key, "units", " "),
+                            *packages = field_join(key, "packages", " "),
                             *expires = show_time(field_number(key, "expires"), "never"),
                             *last_use = show_time(field_number(key, "last_use"), "");
         const char *user = field_string(key, "user");
@@ -206,16 +219,18 @@ static int add_key(Table *table, const json_t *key)
                                 read,
                                 write,
                                 units,
+                                packages,
+                                json_is_true(json_object_get(key, "timezone")) ? "yes" : "no",
                                 json_is_true(json_object_get(key, "privileged")) ? "yes" : "no",
                                 expires,
                                 last_use };
         int r;
 
-        if (!read || !write || !units || !expires || !last_use)
+        if (!read || !write || !units || !packages || !expires || !last_use)
                 return -ENOMEM;
         r = table_add(table, cells);
         if (r == 0 && json_is_true(json_object_get(key, "privileged")))
-                table_colour(table, 5, COLOUR_YELLOW);
+                table_colour(table, 7, COLOUR_YELLOW);
         return r;
 }
 
@@ -226,6 +241,8 @@ static int key_list(Session *session, int argc, char **argv)
                                           { .name = "READ", .shrinks = true },
                                           { .name = "WRITE", .shrinks = true },
                                           { .name = "UNITS", .shrinks = true },
+                                          { .name = "PACKAGES", .shrinks = true },
+                                          { .name = "TIMEZONE" },
                                           { .name = "PRIVILEGED" },
                                           { .name = "EXPIRES" },
                                           { .name = "LAST USE" } };
@@ -268,31 +285,12 @@ static int key_revoke(Session *session, int argc, char **argv)
 
 int verb_key(Session *session, int argc, char **argv)
 {
-        static const struct {
-                const char *name;
-                int words;
-                unsigned takes;
-                int (*run)(Session *session, int argc, char **argv);
-        } table[] = { { "create", 1, TAKES_KEY | TAKES_OFFLINE, key_create },
-                      { "list", 0, 0, key_list },
-                      { "revoke", 1, 0, key_revoke } };
+        static const VerbPart parts[] = { { "create", 1, 1, TAKES_KEY | TAKES_OFFLINE, key_create },
+                                          { "list", 0, 0, 0, key_list },
+                                          { "revoke", 1, 1, 0, key_revoke } };
 
-        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
-                const char *besides = options_first_besides(session->options, table[i].takes);
-
-                if (strcmp(argv[1], table[i].name) != 0 || argc - 2 != table[i].words)
-                        continue;
-                if (besides) {
-                        output_error("--%s does not go with 'key %s'", besides, argv[1]);
-                        return EXIT_USAGE;
-                }
-                if (session->options->root && !session->options->offline) {
-                        output_error("--root goes with --offline only");
-                        return EXIT_USAGE;
-                }
-                return table[i].run(session, argc - 1, argv + 1);
-        }
-        output_error("'key' is written as: key create NAME --user NAME [OPTION...], key list, or "
-                     "key revoke NAME");
-        return EXIT_USAGE;
+        return verb_run_part(
+                session, parts, ELEMENTSOF(parts),
+                "key create NAME --user NAME [OPTION...], key list, or key revoke NAME", argc,
+                argv);
 }

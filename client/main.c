@@ -69,6 +69,9 @@ static const Verb verbs[] = {
         { "Clock", "timezone", "[ZONE]", "Show or set the time zone", 0, 1, 0, verb_timezone },
         { "Clock", "timezones", "", "List the time zones", 0, 0, 0, verb_timezones },
 
+        { "Packages", "package", "status|refresh|install|remove [NAME...]",
+          "Show, install and remove packages", 1, -1, TAKES_REMOVALS, verb_package },
+
         { "Rights", "whoami", "", "Show who the service takes you for", 0, 0, 0, verb_whoami },
         { "Rights", "permitted", "VERB NAME...", "Show whether you may do something", 1, -1, 0,
           verb_permitted },
@@ -170,6 +173,23 @@ static int usage(const char *format, ...)
         va_end(list);
         fputc('\n', stderr);
         return EXIT_USAGE;
+}
+
+int verb_run_part(Session *session, const VerbPart *parts, size_t n, const char *written, int argc,
+                  char **argv)
+{
+        for (size_t i = 0; i < n; i++) {
+                const VerbPart *part = &parts[i];
+                const char *besides = options_first_besides(session->options, part->takes);
+
+                if (strcmp(argv[1], part->name) != 0 || argc - 2 < part->min ||
+                    (part->max >= 0 && argc - 2 > part->max))
+                        continue;
+                if (besides)
+                        return usage("--%s does not go with '%s %s'", besides, argv[0], argv[1]);
+                return part->run(session, argc - 1, argv + 1);
+        }
+        return usage("'%s' is written as: %s", argv[0], written);
 }
 
 static int run_verb(Session *session, const Verb *verb, int argc, char **argv)

@@ -25,7 +25,11 @@ static inline void message_cleanup(sd_bus_message **m)
         sd_bus_message_unref(*m);
 }
 #define _cleanup_message_ _cleanup_(message_cleanup)
-#define _cleanup_error_   _cleanup_(sd_bus_error_free)
+static inline void slot_cleanup(sd_bus_slot **slot)
+{
+        sd_bus_slot_unref(*slot);
+}
+#define _cleanup_error_ _cleanup_(sd_bus_error_free)
 
 /* All arguments of `m`, from where it is read to, as one array. Returns: 0, negative errno. */
 int message_to_json(sd_bus_message *m, json_t **ret);

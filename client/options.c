@@ -41,10 +41,13 @@ enum {
         ARG_READ,
         ARG_WRITE,
         ARG_UNIT,
+        ARG_PACKAGE,
+        ARG_TIMEZONE,
         ARG_EXPIRES,
         ARG_PRIVILEGED,
         ARG_OFFLINE,
         ARG_ROOT,
+        ARG_ALLOW_MORE_REMOVALS,
 };
 
 static const struct {
@@ -99,11 +102,17 @@ static const struct {
         { "read", ARG_READ, TAKES_KEY, "GLOB", "Files that it may read; may be repeated" },
         { "write", ARG_WRITE, TAKES_KEY, "GLOB", "Files that it may change; may be repeated" },
         { "unit", ARG_UNIT, TAKES_KEY, "UNIT:VERB,...", "What it may do to which unit" },
+        { "package", ARG_PACKAGE, TAKES_KEY, "GLOB",
+          "Packages that it may install and remove; may be repeated" },
+        { "timezone", ARG_TIMEZONE, TAKES_KEY, NULL, "It may set the time zone" },
         { "expires", ARG_EXPIRES, TAKES_KEY, "TIME", "Until when: '2027-01-31', '30d'" },
         { "privileged", ARG_PRIVILEGED, TAKES_KEY, NULL,
           "Globs reach secret and sensitive files too" },
         { "offline", ARG_OFFLINE, TAKES_OFFLINE, NULL, "Without the service, as root" },
         { "root", ARG_ROOT, TAKES_OFFLINE, "DIR", "With --offline: of the system in DIR" },
+
+        { "allow-more-removals", ARG_ALLOW_MORE_REMOVALS, TAKES_REMOVALS, NULL,
+          "Agree to the removal of packages that were not named" },
 };
 
 static int complain(const char *name, const char *value, const char *wanted)
@@ -187,8 +196,12 @@ static bool *flag_of(Options *o, int value)
                 return &o->now;
         case ARG_PRIVILEGED:
                 return &o->privileged;
+        case ARG_TIMEZONE:
+                return &o->timezone;
         case ARG_OFFLINE:
                 return &o->offline;
+        case ARG_ALLOW_MORE_REMOVALS:
+                return &o->allow_more_removals;
         default:
                 return NULL;
         }
@@ -231,6 +244,8 @@ static char ***list_of(Options *o, int value)
                 return &o->write;
         case ARG_UNIT:
                 return &o->units;
+        case ARG_PACKAGE:
+                return &o->packages;
         default:
                 return NULL;
         }
@@ -317,9 +332,8 @@ int options_parse(Options *o, int argc, char **argv, int *ret_first)
 
 void options_done(Options *o)
 {
-        char **lists[] = {
-                o->reload, o->restart, o->expect, o->lenses, o->read, o->write, o->units
-        };
+        char **lists[] = { o->reload, o->restart, o->expect, o->lenses,
+                           o->read,   o->write,   o->units,  o->packages };
 
         for (size_t i = 0; i < ELEMENTSOF(lists); i++)
                 strv_free(lists[i]);

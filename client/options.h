@@ -10,15 +10,17 @@
 #include "util/strv.h"
 
 /* Groups of options, a bit each. */
-#define TAKES_GENERAL 0U
-#define TAKES_STAGE   (1U << 0) /* what is known before anything is written: --dry-run, --lens */
-#define TAKES_COMMIT  (1U << 1) /* how it is written: --message, --confirm ... */
-#define TAKES_MERGE   (1U << 2)
-#define TAKES_FILTER  (1U << 3) /* which changes */
-#define TAKES_NOW     (1U << 4)
-#define TAKES_KEY     (1U << 5)
-#define TAKES_OFFLINE (1U << 6)
-#define TAKES_UNITS   (1U << 7) /* what else is done with the change: --reload ... */
+#define TAKES_GENERAL  0U
+#define TAKES_STAGE    (1U << 0) /* what is known before anything is written: --dry-run, --lens */
+#define TAKES_COMMIT   (1U << 1) /* how it is written: --message, --confirm ... */
+#define TAKES_MERGE    (1U << 2)
+#define TAKES_FILTER   (1U << 3) /* which changes */
+#define TAKES_NOW      (1U << 4)
+#define TAKES_KEY      (1U << 5)
+#define TAKES_OFFLINE  (1U << 6)
+#define TAKES_UNITS    (1U << 7) /* what else is done with the change: --reload ... */
+#define TAKES_REMOVALS (1U << 8)
+#define TAKES_N        9U /* groups */
 
 typedef enum OutputMode {
         OUTPUT_TEXT,
@@ -45,12 +47,14 @@ typedef struct Options {
         unsigned lines;         /* 0: not given */
 
         const char *user, *root;
-        char **read, **write, **units;
+        char **read, **write, **units, **packages;
         uint64_t expires; /* µs since 1970; 0: never */
-        bool privileged, offline;
+        bool privileged, timezone, offline;
 
-        unsigned groups;               /* those that an option was given of */
-        const char *first_of_group[8]; /* its name */
+        bool allow_more_removals;
+
+        unsigned groups;                     /* those that an option was given of */
+        const char *first_of_group[TAKES_N]; /* its name */
 } Options;
 
 /* Reads options wherever they stand, up to "--". What is wrong has been said on standard error.

@@ -11,6 +11,7 @@
 
 #include "agent.h"
 #include "exit-status.h"
+#include "hint.h"
 #include "key-file.h"
 
 static int unlock(Session *session)
@@ -64,9 +65,22 @@ static int connect_bus(Session *session)
         return EXIT_UNREACHABLE;
 }
 
+static bool asks_for_passwords(const Session *session)
+{
+        return !session->silent && !session->options->no_ask_password;
+}
+
+void session_set_silent(Session *session, bool silent)
+{
+        session->silent = silent;
+        if (session->bus)
+                sd_bus_set_allow_interactive_authorization(session->bus,
+                                                           asks_for_passwords(session));
+}
+
 int session_open(Session *session)
 {
-        bool asks = !session->silent && !session->options->no_ask_password;
+        bool asks = asks_for_passwords(session);
         int r;
 
         if (session->bus)
@@ -141,6 +155,7 @@ static int status_of(const sd_bus_error *error)
                 { SERVICE_NAME ".Error.NoMatch", EXIT_NOT_THERE },
                 { SERVICE_NAME ".Error.NoSuchUnit", EXIT_NOT_THERE },
                 { SERVICE_NAME ".Error.NoSuchChange", EXIT_NOT_THERE },
+                { SERVICE_NAME ".Error.NoSuchPackage", EXIT_NOT_THERE },
                 { SERVICE_NAME ".Error.Conflict", EXIT_CONFLICT },
                 { SERVICE_NAME ".Error.ValidationFailed", EXIT_INVALID },
         };
@@ -149,22 +164,6 @@ static int status_of(const sd_bus_error *error)
                 if (sd_bus_error_has_name(error, table[i].name))
                         return table[i].status;
         return EXIT_FAILED;
-}
-
-static const char *hint_of(const Session *session, const sd_bus_error *error)
-{
-        if (sd_bus_error_has_name(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
-                return session->options->host ? "; nobody can be asked for a password there: "
-                                                "connect as root, or use a key"
-                       : session->options->no_ask_password
-                               ? "; leave out --no-ask-password to be asked"
-                               : "; run this on a terminal, or as root";
-        if (sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED))
-                return session->options->host
-                               ? "; nobody can be asked for a password there: connect as root, or "
-                                 "use a key"
-                               : "; 'exmachinactl whoami' shows who the service takes you for";
-        return "";
 }
 
 int session_report(const Session *session, const sd_bus_error *error, int r, size_t prefix_length)
@@ -193,7 +192,7 @@ int session_report(const Session *session, const sd_bus_error *error, int r, siz
         }
         if (strlen(message) >= prefix_length)
                 message += prefix_length;
-        output_error("%s%s", message, hint_of(session, error));
+        output_error("%s%s", message, hint_for(session, error));
         return status_of(error);
 }
 

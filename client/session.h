@@ -19,12 +19,14 @@ typedef struct Session {
         Output *output;
         sd_bus *bus;          /* NULL: not yet, or lost */
         unsigned connections; /* that were made: another number, another bus */
-        bool silent;          /* no dialog, no agent, no word about errors: for completion */
+        bool silent;          /* session_set_silent() */
         pid_t agent;          /* 0: none */
 } Session;
 
 /* Connects if that has not been done. Returns: 0, an exit status, negative errno. */
 int session_open(Session *session);
+/* No dialog, no agent, no word about errors: for completion, and for asking again and again. */
+void session_set_silent(Session *session, bool silent);
 /* The connection only: the next call makes a new one. */
 void session_disconnect(Session *session);
 void session_done(Session *session);

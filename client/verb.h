@@ -17,6 +17,18 @@ typedef struct Verb {
         int (*run)(Session *session, int argc, char **argv);
 } Verb;
 
+/* A verb of several, as "key create". */
+typedef struct VerbPart {
+        const char *name;
+        int min, max; /* words after the two; max -1: any number */
+        unsigned takes;
+        int (*run)(Session *session, int argc, char **argv); /* argv[0] is the second of the two */
+} VerbPart;
+
+/* Runs the part that argv[1] names; `written`: how all of them are. */
+int verb_run_part(Session *session, const VerbPart *parts, size_t n, const char *written, int argc,
+                  char **argv);
+
 /* Returns: the row of a name, NULL if there is none. `i` counts all rows. */
 const Verb *verb_find(const char *name);
 const Verb *verb_at(size_t i);
@@ -43,6 +55,7 @@ int verb_job(Session *session, int argc, char **argv);       /* start ... reload
 int verb_unit_file(Session *session, int argc, char **argv); /* enable ... unmask */
 int verb_timezone(Session *session, int argc, char **argv);
 int verb_timezones(Session *session, int argc, char **argv);
+int verb_package(Session *session, int argc, char **argv);
 int verb_key(Session *session, int argc, char **argv);
 int verb_whoami(Session *session, int argc, char **argv);
 int verb_permitted(Session *session, int argc, char **argv);

@@ -16,6 +16,11 @@ __exmachinactl_words() {
         mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
 }
 
+# Names of packages that apt knows here: the service has no list of them.
+__exmachinactl_packages() {
+        mapfile -t COMPREPLY < <(apt-cache --no-generate pkgnames "$cur" 2>/dev/null | head -n 500)
+}
+
 # After an option that takes an argument; false: this is none.
 __exmachinactl_argument() {
         case $1 in
@@ -23,6 +28,7 @@ __exmachinactl_argument() {
         --root) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
         --file | --expect | --lens | --read | --write) __exmachinactl_ask files ;;
         --reload | --restart | --unit) __exmachinactl_ask units ;;
+        --package) __exmachinactl_packages ;;
         --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
         --json) __exmachinactl_words 'short pretty off' ;;
         --state) __exmachinactl_words 'prepared pending applied reverted failed' ;;
@@ -34,16 +40,18 @@ __exmachinactl_argument() {
         esac
 }
 
-# After read and write a file, after a verb of units a unit.
+# After read and write a file, after install and remove a package, after a verb of units a unit.
 __exmachinactl_permitted() {
         local units='start stop restart reload reload-or-restart enable disable mask unmask'
 
         if [[ $prev == read || $prev == write ]]; then
                 __exmachinactl_ask files
+        elif [[ $prev == install || $prev == remove ]]; then
+                __exmachinactl_packages
         elif [[ " $units " == *" $prev "* ]]; then
                 __exmachinactl_ask units
         else
-                __exmachinactl_words "read write $units manage-keys read-history"
+                __exmachinactl_words "read write install remove $units manage-keys read-history"
         fi
 }
 
@@ -64,6 +72,8 @@ __exmachinactl_of_verb() {
                 __exmachinactl_ask units
                 ;;
         timezone:0) __exmachinactl_ask timezones ;;
+        package:0) __exmachinactl_words 'status refresh install remove' ;;
+        package:*) __exmachinactl_packages ;;
         permitted:*) __exmachinactl_permitted ;;
         key:0) __exmachinactl_words 'create list revoke' ;;
         diff:0 | validate:0) __exmachinactl_ask verbs ;;
@@ -85,7 +95,7 @@ _exmachinactl() {
         fi
         with_argument='-H|--host|-m|--message|-n|--lines|--key-file|--lens|--expect|--confirm|--reload'
         with_argument+='|--restart|--grace|--since|--before|--file|--state|--token|--user|--read|--write'
-        with_argument+='|--unit|--expires|--root'
+        with_argument+='|--unit|--package|--expires|--root'
         for ((i = 1; i < cword; i++)); do
                 if [[ ${words[i]} =~ ^($with_argument)$ ]]; then
                         ((i++))

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -13,7 +14,7 @@ import daemon
 from bus import NAME, OBJECT
 from case import equal, has, has_not
 from changes import begin_anew, finish_all, record, state
-from ctl import Cut, ctl, other_machine
+from ctl import Cut, ctl, other_machine, start
 from samples import HOSTS, PROBE, PROBE_UNIT
 
 HOSTS_TREE = """/etc/hosts
@@ -106,9 +107,9 @@ def test_exit_statuses_and_what_they_say(t):
     for words, status, says in (
             (("get", "/etc/hosts/9/ipaddr"), 3, "no node matches"),
             (("ls", "/etc/hosts/9"), 3, "nothing matches"),
-            (("show", "99999999"), 3, "99999999"),
+            (("show", "99999999"), 3, "no change 99999999; see ListChanges; here: exmachinactl history"),
             (("status", "exm-none.service"), 3, "exm-none.service"),
-            (("get", "/etc/shadow/root/password"), 4, "whoami"),
+            (("get", "/etc/shadow/root/password"), 4, "; on a terminal, or as root, it may be"),
             (("--no-ask-password", *SET), 4, "--no-ask-password"),
             (("get", "hosts"), 1, "slash"),
             (("frobnicate",), 2, "'frobnicate'"),
@@ -243,7 +244,7 @@ def test_validators_are_heard(t):
     done = ctl(*bad, status=9)
     has(done.err, says, "nothing was changed", 'unsupported option "perhaps"')
     equal((done.out, text("/etc/ssh/sshd_config")), ("", before))
-    ctl(*bad, "--no-validate", status=1)
+    has(ctl(*bad, "--no-validate", status=1).err, "option validate away; here: run it without --no-validate")
     has(ctl("validate", "set", "/etc/hosts/1/alias", "b").err, "no validator")
 
 
@@ -257,6 +258,7 @@ def test_expect_and_lens(t):
     ctl(*SET, "--expect", f"/etc/hosts={version}")
     equal(text(), CHANGED)
     t.file("/etc/exm-odd", "A=1\n")
+    has(ctl("text", "/etc/exm-odd", "-", stdin="A=2\n", status=1).err, "no lens covers", "; here it is --lens")
     ctl("set", "/etc/exm-odd/A", "2", "--lens", "/etc/exm-odd=Shellvars.lns")
     equal(text("/etc/exm-odd"), "A=2\n")
 
@@ -297,13 +299,15 @@ def test_history_shows_and_undoes(t):
     equal(shown.partition("\n\n")[2], DIFF)
     has(shown, f"change {number} is applied\n", "message: tab\tand \\\n", "user: alice\n")
     equal(ctl("-j", "show", number).json["diffs"], [["/etc/hosts", DIFF]])
-    ctl("show", number, user="bob", status=None)
+    ctl("show", number, user="bob", status=4)
+    t.rules.allow("bob", "read-history")
+    equal(ctl("show", number, user="bob").out, shown, "of somebody else")
     back = ctl("revert", number, "--dry-run", user="alice").out
     has(back, "-192.0.2.50  localhost\n+127.0.0.1  localhost\n")
     equal(text(), CHANGED)
     equal(ctl("revert", number, user="alice").out, back)
     equal(text(), HOSTS)
-    ctl("revert", number, user="alice", status=5)
+    has(ctl("revert", number, user="alice", status=5).err, "Option merge undoes", "; here it is --merge")
 
 
 def test_confirm_and_extend(t):
@@ -343,6 +347,19 @@ def test_a_lost_reply_is_found_out(t):
     equal((text(), state(t.root, 1)), (HOSTS, "reverted"))
 
 
+def test_what_nobody_can_tell_is_not_guessed(t):
+    """The bus does not come back: who ends the wait for it learns how to ask later."""
+    setup(t)
+    with Cut("Commit", forward=True, for_good=True) as cut:
+        client = start(*SET, DBUS_SYSTEM_BUS_ADDRESS=cut.address)
+        has(client.stderr.readline(), "asking what became of the change")
+        client.send_signal(signal.SIGTERM)
+        _, said = client.communicate(timeout=60)
+    equal(client.returncode, 7)
+    token = re.fullmatch(r"\nexmachinactl: interrupted; .* 'exmachinactl history --token (\S+)'\n", said)[1]
+    equal((ctl("history", "--token", token).out.split("\t")[3], text()), ("applied", CHANGED))
+
+
 def test_monitor_prints_what_happens(t):
     setup(t)
     client = subprocess.Popen(["exmachinactl", "-j", "monitor"], stdout=subprocess.PIPE,
@@ -380,6 +397,8 @@ def test_units(t):
     has(shown, f"{PROBE} - A unit of the tests\n", "Active: active (running) since 20", "Main PID: ")
     for verb in ("reload", "reload-or-restart", "restart"):
         equal(ctl("-j", verb, name).json, [{"unit": PROBE, "result": "done", "active_state": "active"}])
+    ctl("stop", name)
+    has(ctl("set", "/etc/hosts/1/alias", "a", "--reload", name, status=1).err, "use option restart; here it is --restart")
     has(ctl("stop", name, "exm-none", PROBE, status=3).err, "exm-none.service", "now inactive")
     equal(ctl("-j", "status", PROBE, status=3).json[0]["active_state"], "inactive")
     has(ctl("enable", "--now", name).err, "multi-user.target.wants/exm-probe.service, a link to")
@@ -387,6 +406,9 @@ def test_units(t):
     equal(ctl("-j", "disable", name, "--now").json[0]["changes"][0][0], "unlink")
     ctl("status", name, status=3)
 
+    t.undo(daemon.restart)
+    t.file("/etc/exmachina/validators.d/exm-client.conf", f"[Validator]\nFiles=/etc/hosts\nUnits={PROBE}\n")
+    daemon.restart()
     t.file("/etc/hosts", HOSTS)
     ctl("start", name)
     process = ctl("-j", "status", name).json[0]["main_pid"]
@@ -397,6 +419,13 @@ def test_units(t):
     assert done.status != 0
     has(done.err, "exm-none.service")
     equal((done.out, text()), ("", CHANGED))
+    back = ("set", "/etc/hosts/1/ipaddr", "127.0.0.1", "--reload-affected")
+    has(ctl(*back, "--dry-run").err, PROBE)
+    ctl(*back, "--grace=0")
+    equal((t.root.History.ListChanges(limit=1)[0]["units"], text()), ([PROBE], HOSTS))
+    ctl("stop", name)
+    ctl(*SET, "--reload-affected")
+    equal((t.root.History.ListChanges(limit=1)[0]["units"], text()), ([], CHANGED))
 
 
 # ---------------------------------------------------------------- completion, keys, other machines
@@ -433,7 +462,7 @@ def test_time_zone(t):
     ctl("--no-ask-password", "timezone", "Europe/Vienna", user="bob", status=4)
     ctl("timezone", "Europe/Vienna")
     equal(ctl("-j", "timezone").json, "Europe/Vienna")
-    ctl("timezone", "Nowhere/Land", status=None)
+    has(ctl("timezone", "Nowhere/Land", status=1).err, "Nowhere/Land", "; here: exmachinactl timezones")
     ctl("revert", str(t.root.History.ListChanges(limit=1)[0]["id"]))
     equal(ctl("timezone").out, before)
     equal(ctl("complete", "timezones", "Europe/Vien").out, "Europe/Vienna\n")
@@ -457,26 +486,30 @@ def test_key_file_is_private(t):
 
 def test_keys_are_made_used_and_revoked(t):
     setup(t)
-    create = ("key", "create", "exm-cli", "--user", "alice", "--write", "/etc/hosts", "--expires", "+30d")
+    create = ("key", "create", "exm-cli", "--user", "alice", "--write", "/etc/hosts", "--expires", "+30d",
+              "--package", "exm-*", "--package", "hello", "--timezone")
     ctl(*create, user="bob", status=4)
     has(ctl("key", "create", "exm-cli", status=2).err, "--user")
     done = ctl(*create)
     t.undo(lambda: ctl("key", "revoke", "exm-cli", status=None))
     assert re.fullmatch(r"exm1_exm-cli_[A-Za-z0-9_-]{43}\n", done.out), "the key and nothing else"
     has_not(done.err, done.out.strip())
-    equal(ctl("key", "list").out.split("\t")[:6], ["exm-cli", "alice", "", "/etc/hosts", "", "no"])
+    equal(ctl("key", "list").out.split("\t")[:8],
+          ["exm-cli", "alice", "", "/etc/hosts", "", "exm-* hello", "yes", "no"])
     file = str(t.file("/run/exm-key", done.out, mode=0o600, owner=(6001, 6001)))
     ctl(*SET, user="alice", status=4)
     equal(ctl("--key-file", file, *SET, user="alice").out, DIFF)
     equal(text(), CHANGED)
     has(t.root.History.ListChanges(limit=1)[0]["authority"], "exm-cli")
     has(ctl("whoami", user="alice", EXMACHINA_KEY_FILE=file).out,
-        "user alice (uid 6001)\nkey exm-cli, until 20", " write: /etc/hosts\n")
+        "user alice (uid 6001)\nkey exm-cli, until 20", " write: /etc/hosts\n",
+        "packages: exm-* hello\ntimezone: yes\n")
     equal(ctl("whoami", user="alice").out, "user alice (uid 6001)\n")
-    wants = ("permitted", "write", "/etc/hosts", "restart", "systemd-journald", "manage-keys")
+    wants = ("permitted", "write", "/etc/hosts", "restart", "systemd-journald", "install", "exm-x", "manage-keys")
     equal(ctl(*wants, user="alice", status=4, EXMACHINA_KEY_FILE=file).out,
-          "write\t/etc/hosts\tyes\nrestart\tsystemd-journald.service\tchallenge\nmanage-keys\t\tchallenge\n")
-    equal([answer["answer"] for answer in ctl("-j", *wants).json], 3 * ["yes"])
+          "write\t/etc/hosts\tyes\nrestart\tsystemd-journald.service\tchallenge\ninstall\texm-x\tyes\n"
+          "manage-keys\t\tchallenge\n")
+    equal([answer["answer"] for answer in ctl("-j", *wants).json], 4 * ["yes"])
     ctl("--key-file", file, "whoami", user="bob", status=1)  # he cannot read it
     ctl("key", "revoke", "exm-cli")
     has(ctl("--key-file", file, *SET, user="alice", status=4).err, "key")
@@ -498,22 +531,23 @@ def test_keys_are_made_without_the_bus(t):
     t.undo(lambda: shutil.rmtree(root))
     (root / "etc").mkdir()
     create = ("key", "create", "exm-off", "--user", "nobody-here", "--read", "/etc/hosts", "--expires",
-              "2099-01-31T12:00:00Z", "--offline", "--root", str(root))
+              "2099-01-31T12:00:00Z", "--package", "exm-*", "--timezone", "--offline", "--root", str(root))
     done = ctl(*create, DBUS_SYSTEM_BUS_ADDRESS="unix:path=/run/none")
     assert re.fullmatch(r"exm1_exm-off_[A-Za-z0-9_-]{43}\n", done.out), "the key and nothing else"
-    has((root / "etc/exmachina/keys.d/exm-off.key").read_text(), "nobody-here", "2099-01-31T12:00:00Z")
+    has((root / "etc/exmachina/keys.d/exm-off.key").read_text(), "nobody-here", "2099-01-31T12:00:00Z", "exm-*",
+        "Timezone=true")
     ctl("key", "create", "exm-off", "--user", "x", "--root", str(root), status=2)
     ctl("-H", "localhost", *create, status=2)
 
 
 def test_another_machine_over_ssh(t):
-    """bob here is alice there."""
+    """bob sits in another network, at a machine without a bus; here he is alice."""
     setup(t)
-    host = other_machine(t)
+    host, there = other_machine(t)
     t.rules.allow("alice")
-    ctl("--no-ask-password", *SET, user="bob", status=4)
-    equal(ctl("-H", host, *SET, user="bob").out, DIFF)
+    ctl(*SET, user="bob", there=there, status=6)
+    equal(ctl("-H", host, *SET, user="bob", there=there).out, DIFF)
     equal(text(), CHANGED)
     equal(t.root.History.ListChanges(limit=1)[0]["user"], "alice")
-    has(ctl("-H", "alice@127.0.0.1:2223", "get", "/etc/hosts/1/ipaddr", user="bob", status=6).err,
-        "alice@127.0.0.1:2223")
+    host = host.replace("2222", "2223")
+    has(ctl("-H", host, "get", "/etc/hosts/1/ipaddr", user="bob", there=there, status=6).err, host)

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * packages.c - the verbs of software packages: package status, refresh, install, remove.
+ *
+ * Packages have no history that could be asked what became of a call whose reply was lost: it is
+ * said that it is not known, and how to look.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "change.h"
+#include "exit-status.h"
+#include "interrupt.h"
+#include "progress.h"
+#include "table.h"
+#include "verb.h"
+
+#define WHAT_BECOMES                                                                               \
+        "what had not begun is cancelled, what had goes to its end: see 'exmachinactl package "    \
+        "status NAME...'"
+
+/* ---------------------------------------------------------------- status */
+
+static int show_status(Session *session, const json_t *packages)
+{
+        static const Column columns[] = { { .name = "PACKAGE" },
+                                          { .name = "INSTALLED" },
+                                          { .name = "CANDIDATE" },
+                                          { .name = "AUTOMATIC" } };
+        _cleanup_(table_free_cleanup) Table *table = NULL;
+        const json_t *package;
+        size_t i;
+        int r;
+
+        r = table_new(&table, session->output, columns, ELEMENTSOF(columns));
+        if (r < 0)
+                return r;
+        json_array_foreach(packages, i, package)
+        {
+                const char *installed = field_string(package, "installed");
+                const char *candidate = field_string(package, "candidate");
+                bool automatic = json_is_true(json_object_get(package, "automatic"));
+                const char *cells[] = { field_string(package, "name"), installed, candidate,
+                                        automatic ? "yes" : "no" };
+
+                r = table_add(table, cells);
+                if (r < 0)
+                        return r;
+                if (strcmp(installed, candidate) != 0)
+                        table_colour(table, 2, COLOUR_YELLOW);
+        }
+        return table_print(table);
+}
+
+static int package_status(Session *session, int argc, char **argv)
+{
+        _cleanup_message_ sd_bus_message *m = NULL;
+        _cleanup_json_ json_t *reply = NULL;
+        const json_t *packages, *package;
+        int result = 0, r;
+        size_t i;
+
+        r = session_new_call(session, &m, SERVICE_PATH, "Packages", "PackageStatus");
+        if (r != 0)
+                return r;
+        r = sd_bus_message_append_strv(m, argv + 1);
+        if (r < 0)
+                return r == -EINVAL ? output_error("an argument is not valid UTF-8") : r;
+        r = session_send(session, m, &reply);
+        if (r != 0)
+                return r;
+        packages = json_array_get(reply, 0);
+        json_array_foreach(packages, i, package)
+        {
+                if (field_string(package, "installed")[0] == '\0')
+                        result = EXIT_NOT_THERE;
+        }
+        output_open_pager(session->output);
+        r = output_is_json(session->output) ? output_json(session->output, packages)
+                                            : show_status(session, packages);
+        return r < 0 ? r : result;
+}
+
+/* ---------------------------------------------------------------- refresh, install, remove */
+
+static int append_options(const Session *session, sd_bus_message *m, const char *operation)
+{
+        int r;
+
+        r = sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "{sv}");
+        if (r >= 0)
+                r = message_append_option(m, "operation", "s", operation);
+        if (r >= 0 && session->options->allow_more_removals)
+                r = message_append_option(m, "allow_more_removals", "b", 1);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* `names`: NULL: the method has none. */
+static int act(Session *session, const char *method, char **names, json_t **ret)
+{
+        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_message_ sd_bus_message *m = NULL;
+        char operation[CHANGE_TOKEN_SIZE];
+        int r;
+
+        r = session_new_call(session, &m, SERVICE_PATH, "Packages", method);
+        if (r == 0)
+                r = change_make_token(operation);
+        if (r == 0 && names)
+                r = sd_bus_message_append_strv(m, names);
+        if (r >= 0)
+                r = append_options(session, m, operation);
+        if (r != 0)
+                return r == -EINVAL ? output_error("an argument is not valid UTF-8") : r;
+        interrupt_catch(WHAT_BECOMES);
+        r = progress_call(session, m, operation, ret, &error);
+        interrupt_release();
+        if (r >= 0)
+                return 0;
+        if (names && session_was_lost(&error, r)) {
+                output_error("the connection was lost: " WHAT_BECOMES);
+                return EXIT_UNKNOWN;
+        }
+        return session_report(session, &error, r, 0);
+}
+
+static int package_refresh(Session *session, int argc, char **argv)
+{
+        _cleanup_json_ json_t *reply = NULL;
+        int r;
+
+        r = act(session, "Refresh", NULL, &reply);
+        if (r == 0)
+                output_note(session->output, "the lists of packages are fresh");
+        return r;
+}
+
+static int changes_to_json(Session *session, const json_t *changes)
+{
+        _cleanup_json_ json_t *list = json_array();
+        const json_t *row;
+        size_t i;
+
+        if (!list)
+                return -ENOMEM;
+        json_array_foreach(changes, i, row)
+        {
+                if (json_array_append_new(list, json_pack("{s:O,s:O,s:O}", "action",
+                                                          json_array_get(row, 0), "name",
+                                                          json_array_get(row, 1), "version",
+                                                          json_array_get(row, 2))) < 0)
+                        return -ENOMEM;
+        }
+        return output_json(session->output, list);
+}
+
+static int show_changes(Session *session, const json_t *changes)
+{
+        static const Column columns[] = { { .name = "ACTION" },
+                                          { .name = "PACKAGE" },
+                                          { .name = "VERSION" } };
+        _cleanup_(table_free_cleanup) Table *table = NULL;
+        const json_t *row;
+        size_t i;
+        int r;
+
+        if (output_is_json(session->output))
+                return changes_to_json(session, changes);
+        if (json_array_size(changes) == 0)
+                output_note(session->output, "nothing had to be changed");
+        if (session->output->quiet)
+                return 0;
+        r = table_new(&table, session->output, columns, ELEMENTSOF(columns));
+        if (r < 0)
+                return r;
+        json_array_foreach(changes, i, row)
+        {
+                const char *cells[3];
+
+                for (size_t k = 0; k < 3; k++)
+                        cells[k] = json_string_value(json_array_get(row, k));
+                r = table_add(table, cells);
+                if (r < 0)
+                        return r;
+                table_colour(table, 0,
+                             strcmp(cells[0] ?: "", "remove") == 0 ? COLOUR_RED : COLOUR_GREEN);
+        }
+        return table_print(table);
+}
+
+static int package_change(Session *session, int argc, char **argv)
+{
+        _cleanup_json_ json_t *reply = NULL;
+        int r;
+
+        r = act(session, strcmp(argv[0], "install") == 0 ? "Install" : "Remove", argv + 1, &reply);
+        return r != 0 ? r : show_changes(session, json_array_get(reply, 0));
+}
+
+int verb_package(Session *session, int argc, char **argv)
+{
+        static const VerbPart parts[] = { { "status", 1, -1, 0, package_status },
+                                          { "refresh", 0, 0, 0, package_refresh },
+                                          { "install", 1, -1, TAKES_REMOVALS, package_change },
+                                          { "remove", 1, -1, TAKES_REMOVALS, package_change } };
+
+        return verb_run_part(session, parts, ELEMENTSOF(parts),
+                             "package status NAME..., package refresh, or package install|remove "
+                             "NAME... [--allow-more-removals]",
+                             argc, argv);
+}

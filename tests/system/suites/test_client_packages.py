@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""exmachinactl package: what it prints, how it ends, the bar on a terminal. (The service: test_packages.py.)"""
+import signal
+
+import daemon
+import repository
+import test_packages
+from case import equal, has, has_not
+from ctl import Cut, Terminal, ctl, start
+from repository import installed
+from test_packages import GO, STARTED
+
+
+def package(*words, **more):
+    return ctl("package", *words, **more)
+
+
+def test_status_install_remove(t):
+    test_packages.use(t, repository.source())
+    equal(package("status", "exm-needs", "dpkg", user="bob", status=3).out,
+          "exm-needs\t\t1.0\tno\ndpkg\t1.0\t1.0\tyes\n")
+    equal(package("status", "dpkg", "-j").json,
+          [{"name": "dpkg", "installed": "1.0", "candidate": "1.0", "automatic": True}])
+    has(package("refresh").err, "fresh")
+    package("refresh", user="bob", status=4)
+    has(package("install", "exm-needs", user="bob", status=4).err, "manage-packages")
+    equal(sorted(package("install", "exm-needs").out.splitlines()),
+          ["install\texm-base\t1.0", "install\texm-needs\t1.0"])
+    equal((installed("exm-base"), installed("exm-needs")), ("1.0", "1.0"))
+    done = package("install", "exm-needs")
+    equal(done.out, "")
+    has(done.err, "nothing had to be changed")
+    done = package("remove", "exm-base", status=1)
+    has(done.err, "exm-needs", "Option allow_more_removals", "; here it is --allow-more-removals")
+    equal((done.out, installed("exm-base")), ("", "1.0"))
+    gone = package("-j", "remove", "exm-base", "--allow-more-removals").json
+    equal(sorted(gone, key=str), [{"action": "remove", "name": name, "version": "1.0"}
+                                  for name in ("exm-base", "exm-needs")])
+    done = package("-q", "install", "exm-base")
+    equal((done.out, done.err, installed("exm-base")), ("", "", "1.0"))
+    has(package("install", "exm-nowhere", status=3).err, "exm-nowhere", "; here: exmachinactl package refresh")
+    has(package("install", "exm-fails", status=1).err, "the first line")
+    for words in (("status",), ("refresh", "exm-base"), ("frobnicate",), ("install",),
+                  ("--allow-more-removals", "status", "dpkg"), ("--dry-run", "install", "exm-base")):
+        package(*words, status=2)
+
+
+def test_a_lost_connection_is_said(t):
+    """What has begun goes on; nobody claims that it did not happen."""
+    test_packages.use(t, repository.source())
+    with Cut("Install", forward=True) as cut:
+        has(package("install", "exm-base", status=7, DBUS_SYSTEM_BUS_ADDRESS=cut.address).err, "package status")
+    daemon.wait_for(lambda: package("install", "exm-base", status=None).status == 0, "its end", 20)
+    client = start("package", "install", "exm-slow")
+    daemon.wait_for(STARTED.exists, "the script of the package", 20)
+    client.send_signal(signal.SIGINT)
+    out, err = client.communicate(timeout=20)
+    equal((client.returncode, out), (7, ""))
+    has(err, "interrupted", "package status")
+    equal(package("remove", "exm-base", status=1).out, "", "it is busy")
+    GO.touch()
+    daemon.wait_for(lambda: installed("exm-slow") == "1.0", "the installation", 20)
+
+
+def test_bar_on_a_terminal(t):
+    test_packages.use(t, repository.source())
+    terminal = Terminal(t, "root")
+    terminal.type("exmachinactl package install exm-slow; echo status $?.")
+    terminal.wait("[", "install exm-slow")
+    GO.touch()
+    has_not(terminal.wait("ACTION  PACKAGE  VERSION\ninstall exm-slow 1.0", "status 0."), "%")
+    terminal.clear()
+    terminal.type("exmachinactl package status exm-slow exm-base; echo status $?.")
+    terminal.wait("PACKAGE  INSTALLED CANDIDATE AUTOMATIC\nexm-slow 1.0       1.0       no", "status 3.")
+
+
+def test_zz_packagekit_is_as_it_was(t):
+    test_packages.test_zz_packagekit_is_as_it_was(t)
