@@ -2,12 +2,18 @@
 /*
  * authoriser.c - asynchronous polkit checks with limits on time and on open dialogs.
  *
- * A check that the owner gave up lives on, with `done` cleared, until GLib has delivered the result
- * of its cancellation; only then is it freed.
+ * Few questions are with polkit at once; the others wait here. A bus lets a connection wait for so
+ * many replies (128 with dbus-daemon) and refuses what is over that: a hundred callers would make a
+ * no of other callers' questions. Of those that wait, whose user has the fewest with polkit is
+ * next, then the oldest.
+ *
+ * A check that the owner gave up lives on, with `done` cleared, until GLib has delivered the
+ * answer, or the result of its cancellation; only then is it freed.
  */
 #include "auth/authoriser.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/queue.h>
 
@@ -17,6 +23,9 @@
 #include "util/log.h"
 #include "util/utf8.h"
 
+/* polkitd answers one after the other; more would only wait there. */
+#define MAX_ASKED 16U
+
 struct AuthCheck {
         LIST_ENTRY(AuthCheck) entry;
         Authoriser *authoriser;
@@ -25,6 +34,7 @@ struct AuthCheck {
         char *action;
         uid_t uid;
         bool interactive; /* may prompt */
+        bool waiting;     /* for its turn to be asked */
         bool prompting;   /* a dialog may be open now */
         bool timed_out;
         GCancellable *cancellable;
@@ -35,8 +45,10 @@ struct AuthCheck {
 
 struct Authoriser {
         const Limits *limits;
-        PolkitAuthority *polkit; /* polkit-gobject's singleton, once it is there */
-        LIST_HEAD(, AuthCheck) checks;
+        PolkitAuthority *polkit;       /* polkit-gobject's singleton, once it is there */
+        LIST_HEAD(, AuthCheck) checks; /* the latest first */
+        uid_t asked[MAX_ASKED];        /* of the questions that are with polkit without a dialog */
+        unsigned n_asked;
 };
 
 int authoriser_new(Authoriser **ret, const Limits *limits)
@@ -77,7 +89,7 @@ static void check_finish(AuthCheck *check, int r, Failure *f, AuthVerdict verdic
 {
         AuthDone done = TAKE_PTR(check->done);
 
-        check->prompting = false;
+        check->prompting = check->waiting = false;
         if (check->timer != 0)
                 g_source_remove(check->timer);
         check->timer = 0;
@@ -107,11 +119,65 @@ static gboolean on_timeout(gpointer userdata)
 
         check->timer = 0;
         check->timed_out = true;
-        g_cancellable_cancel(check->cancellable);
+        if (check->waiting)
+                check_deny(check, "too many other questions");
+        else
+                g_cancellable_cancel(check->cancellable);
         return G_SOURCE_REMOVE;
 }
 
 static void check_start(AuthCheck *check, bool prompt);
+
+/* --- turns --- */
+
+static unsigned n_asked_of(const Authoriser *a, uid_t uid)
+{
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < a->n_asked; i++)
+                if (a->asked[i] == uid)
+                        n++;
+        return n;
+}
+
+static void give_turns(Authoriser *a)
+{
+        while (a->n_asked < MAX_ASKED) {
+                AuthCheck *check, *next = NULL;
+                unsigned least = UINT_MAX, n;
+
+                LIST_FOREACH(check, &a->checks, entry) {
+                        n = check->waiting ? n_asked_of(a, check->uid) : UINT_MAX;
+                        if (n != UINT_MAX && n <= least) {
+                                next = check;
+                                least = n;
+                        }
+                }
+                if (!next)
+                        return;
+                next->waiting = false;
+                a->asked[a->n_asked++] = next->uid;
+                check_start(next, /* prompt= */ false);
+        }
+}
+
+static void take_turn(AuthCheck *check)
+{
+        check->waiting = true;
+        give_turns(check->authoriser);
+}
+
+static void end_turn(Authoriser *a, uid_t uid)
+{
+        for (unsigned i = 0; i < a->n_asked; i++)
+                if (a->asked[i] == uid) {
+                        a->asked[i] = a->asked[--a->n_asked];
+                        break;
+                }
+        give_turns(a);
+}
+
+/* --- dialogs --- */
 
 /* Returns: true if one more dialog may open. */
 static bool prompts_left(const AuthCheck *check)
@@ -146,12 +212,16 @@ static void check_prompt(AuthCheck *check)
         check_finish(check, EXM_E_LIMIT_EXCEEDED, &f, AUTH_NO);
 }
 
+/* --- questions and answers --- */
+
 static void on_checked(GObject *source, GAsyncResult *result, gpointer userdata)
 {
         g_autoptr(PolkitAuthorizationResult) answer = NULL;
         g_autoptr(GError) error = NULL;
         AuthCheck *check = userdata;
 
+        if (!check->prompting)
+                end_turn(check->authoriser, check->uid);
         answer = polkit_authority_check_authorization_finish(POLKIT_AUTHORITY(source), result,
                                                              &error);
         if (!answer)
@@ -201,7 +271,7 @@ static void on_authority(GObject *source, GAsyncResult *result, gpointer userdat
                 polkit_guard_install();
                 check->authoriser->polkit = g_object_ref(polkit);
         }
-        check_start(check, /* prompt= */ false);
+        take_turn(check);
 }
 
 /* Rules compare details exactly, so names stay as they are unless they could deceive a reader. */
@@ -264,7 +334,7 @@ int authoriser_ask(Authoriser *a, const AuthQuestion *question, AuthDone done, v
 
         check->timer = g_timeout_add_seconds(a->limits->polkit_sec, on_timeout, check);
         if (a->polkit)
-                check_start(check, /* prompt= */ false);
+                take_turn(check);
         else
                 polkit_authority_get_async(check->cancellable, on_authority, check);
         *ret = check;
@@ -275,11 +345,13 @@ AuthCheck *auth_check_free(AuthCheck *check)
 {
         if (!check)
                 return NULL;
-        if (!check->done) { /* it has finished */
+        if (!check->done || check->waiting) { /* it has finished, or was never asked */
                 check_destroy(check);
                 return NULL;
         }
         check->done = NULL;
-        g_cancellable_cancel(check->cancellable);
+        /* A plain question keeps its turn until polkit has answered it: it would still do that. */
+        if (check->prompting)
+                g_cancellable_cancel(check->cancellable);
         return NULL;
 }

@@ -129,12 +129,27 @@ def test_t37_worker_stopped_in_the_middle(t):
     with PingWatch() as watch:
         start = time.monotonic()
         try:
-            alice.Config.GetValue("/files/etc/hosts/1/ipaddr")
+            alice.Config.GetValue("/files/etc/hosts/2/ipaddr")
         except Refusal as refusal:
             assert refusal.short in ("LimitExceeded", "WorkerFailed"), refusal
         assert time.monotonic() - start < 6
     watch.check()
     equal(alice.Config.GetValue("/files/etc/hosts/1/ipaddr")[0], True)
+    equal((daemon.pid(t.root), daemon.unique_name(t.root)), before)
+
+
+def test_t31_more_questions_than_a_bus_lets_wait(t):
+    """dbus-daemon lets a connection wait for 128 replies: who comes then is not denied for it."""
+    before = settled(t)
+    path = GLib.Variant("(s)", ("/files/etc/hosts/1/ipaddr",))
+    users = [t.client(user) for user in ("alice", "bob", "carol")]
+    for _ in range(60):
+        for client in users:
+            client.send(OBJECT, "org.exmachina1.Config", "GetValue", path)
+    equal(t.root.Authority.ListKeys(), [])
+    for client in users:
+        client.close()
+    equal(t.client("dave").Config.GetValue("/files/etc/hosts/1/ipaddr")[0], True)
     equal((daemon.pid(t.root), daemon.unique_name(t.root)), before)
 
 
