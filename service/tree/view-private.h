@@ -4,7 +4,7 @@
  *
  * view.c holds the data, view-operation.c makes operations, view-queue.c runs them one after
  * another, view-sync.c brings a worker to the state that the data describes, view-reply.c checks
- * what the worker answers.
+ * what the worker answers, view-answers.c keeps some of that.
  *
  * The one rule of replay: a file was loaded when `since` edits had been made, and is loaded again
  * at the same place. So a fresh worker goes through exactly the states of the first one.
@@ -12,6 +12,7 @@
 #pragma once
 
 #include "tree/tree-private.h"
+#include "tree/view-answers.h"
 #include "tree/view.h"
 
 typedef struct FileSlot {
@@ -48,9 +49,10 @@ typedef struct Operation {
         FileImage **bases; /* references that keep texts[i].base */
         size_t n_texts;
         uint64_t text_bytes;
-        bool sent;     /* its own call, not one that brings the worker up to date, is under way */
-        bool repeated; /* lost to a crash once already */
-        bool fresh;    /* has had a worker started for it */
+        uint64_t state; /* of the view when it was sent */
+        bool sent;      /* its own call, not one that brings the worker up to date, is under way */
+        bool repeated;  /* lost to a crash once already */
+        bool fresh;     /* has had a worker started for it */
         ViewDone done;
         void *userdata;
         struct Operation *next;
@@ -75,6 +77,7 @@ struct View {
         bool forget_content;
         bool ending;  /* view_free() is at work */
         bool restart; /* the worker's state is not what the data says: begin with a fresh one */
+        Answers answers;
         Operation *current;
         Operation *queue;
         Operation **queue_end;

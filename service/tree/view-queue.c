@@ -121,10 +121,21 @@ static void on_value_reply(int r, Failure *f, sd_bus_message *reply, void *userd
 
         if (r == 0)
                 r = reply_read_value(reply, &result.has_value, &result.value, f);
-        if (r != 0)
+        if (r != 0) {
                 view_fail_hostile(view, r, "value", f);
-        else
-                view_succeed(view, &result);
+                return;
+        }
+        view_keep_answer(view, view->current, reply, result.value ? strlen(result.value) : 0);
+        view_succeed(view, &result);
+}
+
+static size_t bytes_of_nodes(const ViewResult *result)
+{
+        size_t bytes = 0;
+
+        for (size_t i = 0; i < result->n_nodes; i++)
+                bytes += strlen(result->nodes[i].path) + strlen(result->nodes[i].value ?: "");
+        return bytes;
 }
 
 static void on_nodes_reply(int r, Failure *f, sd_bus_message *reply, void *userdata)
@@ -143,6 +154,7 @@ static void on_nodes_reply(int r, Failure *f, sd_bus_message *reply, void *userd
                 return;
         }
         result.nodes = nodes;
+        view_keep_answer(view, view->current, reply, bytes_of_nodes(&result));
         view_succeed(view, &result);
 }
 
@@ -302,6 +314,30 @@ static void render_next(View *view)
                 view_fail(view, r, &f);
 }
 
+static bool only_reads(const Operation *op)
+{
+        return op->kind == OPERATION_GET_VALUE || op->kind == OPERATION_MATCH ||
+               op->kind == OPERATION_READ;
+}
+
+static WorkerDone read_done(const Operation *op)
+{
+        return op->kind == OPERATION_GET_VALUE ? on_value_reply : on_nodes_reply;
+}
+
+/* Ends the operation with what the worker has said before. Returns: false if it has to be asked. */
+static bool operation_answer(View *view, const Operation *op)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_failure_ Failure none = {};
+
+        if (only_reads(op))
+                reply = sd_bus_message_ref(view_find_answer(view, op));
+        if (reply)
+                read_done(op)(0, &none, reply, view);
+        return reply;
+}
+
 /* Sends the operation's own call, the worker being up to date. */
 static int operation_send(View *view, Operation *op)
 {
@@ -313,20 +349,21 @@ static int operation_send(View *view, Operation *op)
         };
         int r;
 
+        if (operation_answer(view, op))
+                return 0;
         r = worker_method(view->worker, methods[op->kind], &m);
         if (r < 0)
                 return r;
+        op->state = view->answers.state;
 
         switch (op->kind) {
         case OPERATION_GET_VALUE:
-                r = sd_bus_message_append(m, "s", op->text);
-                return r < 0 ? r : view_send(view, m, on_value_reply);
         case OPERATION_MATCH:
-                r = sd_bus_message_append(m, "s", op->text);
-                return r < 0 ? r : view_send(view, m, on_nodes_reply);
         case OPERATION_READ:
-                r = sd_bus_message_append(m, "suu", op->text, op->offset, op->limit);
-                return r < 0 ? r : view_send(view, m, on_nodes_reply);
+                r = sd_bus_message_append(m, "s", op->text);
+                if (r >= 0 && op->kind == OPERATION_READ)
+                        r = sd_bus_message_append(m, "uu", op->offset, op->limit);
+                return r < 0 ? r : view_send(view, m, read_done(op));
         case OPERATION_EDIT:
                 r = message_append_edits(m, op->edits, op->n_edits);
                 if (r < 0)

@@ -18,6 +18,7 @@
 
 void view_discard_worker(View *view)
 {
+        view_new_state(view);
         view->worker = worker_free(view->worker);
         view->restart = false;
         view->drops = strv_free(view->drops);

@@ -92,6 +92,7 @@ View *view_free(View *view)
         view->worker = worker_free(view->worker);
         view->pump = sd_event_source_disable_unref(view->pump);
         view_cancel(view);
+        view_new_state(view);
         for (size_t i = 0; i < view->n_files; i++)
                 slot_free(view->files[i]);
         free(view->files);
@@ -128,6 +129,7 @@ void view_set_image(View *view, FileSlot *slot, FileImage *image)
         file_image_unref(slot->file.image);
         slot->file.image = file_image_ref(image);
         slot->synced = false;
+        view_new_state(view);
         if (view->n_log > 0)
                 view->restart = true;
 }
@@ -190,6 +192,7 @@ static int view_add(View *view, FileImage *image, const char *lens, const char *
                 slot->since += view->current->n_edits;
         view->image_bytes += image->size;
         view->files[view->n_files++] = TAKE_PTR(slot);
+        view_new_state(view);
         free(view->by_node);
         view->by_node = NULL;
         return 0;
@@ -232,6 +235,7 @@ void view_remove(View *view, const char *path)
                 view->loading = NULL;
         view->image_bytes -= slot->file.image->size;
         slot_free(slot);
+        view_new_state(view);
 
         view->n_files--;
         memmove(view->files + i, view->files + i + 1,
