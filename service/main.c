@@ -74,6 +74,9 @@ static int run_loop(sd_event *event)
         source->loop = g_main_loop_new(NULL, FALSE);
         source->poll.fd = sd_event_get_fd(event);
         source->poll.events = G_IO_IN | G_IO_HUP | G_IO_ERR;
+        /* Nothing iterates the context within a dispatch. Otherwise GLib would take the source out
+         * meanwhile and put it back, and wake itself up for each. */
+        g_source_set_can_recurse(&source->source, TRUE);
         g_source_add_poll(&source->source, &source->poll);
         g_source_attach(&source->source, NULL);
 

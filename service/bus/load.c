@@ -154,6 +154,12 @@ int load_view(Call *call, void (*next)(Call *call))
                 r = put_file(call, &call->reach.files[i]);
         if (r != 0)
                 return r;
+        if (view_is_alive(call_view(call))) { /* nothing is to be loaded */
+                r = check_parsed(call);
+                if (r == 0)
+                        next(call);
+                return r;
+        }
         call->next = next;
         r = view_load(call_view(call), on_loaded, call_ref(call));
         if (r < 0)

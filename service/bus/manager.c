@@ -210,6 +210,7 @@ static int make_rooms(Manager *m, const ManagerConfig *config)
 {
         int r;
 
+        m->glance = glance_new();
         r = task_pool_new(&m->pool, m->event, N_THREADS);
         if (r >= 0)
                 r = roots_new(&m->roots, config->readable, config->writable);

@@ -18,6 +18,7 @@
 #include "clock/clock.h"
 #include "commit/commit.h"
 #include "commit/journal.h"
+#include "files/glance.h"
 #include "files/modes.h"
 #include "files/ordinary.h"
 #include "files/roots.h"
@@ -71,6 +72,7 @@ typedef struct Manager {
 
         TaskPool *pool;
         Roots *roots;
+        Glance glance;
         OrdinaryFiles *ordinary;
         FileModes *modes;
         const Validators *validators;

@@ -8,7 +8,8 @@
  *   3. ask      read-config for every named file and every span, before anything on disk is looked
  * at; what the caller's key could grant is looked at by that right
  *   4. probe    in a thread: spans are walked, every file opened with O_PATH and classified, and
- * judged by the key
+ * judged by the key; without a thread where a glance (glance.h) says that all is as a warm view has
+ * it
  *   5. ask      read-config for what was looked at by the key and is not granted by it;
  * read-secret-config for every named file that is not public; spans leave such out
  *   6. read     in a thread: the bytes of what no view holds fresh. The class is judged again on

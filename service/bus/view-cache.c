@@ -175,6 +175,19 @@ int view_cache_get(ViewCache *cache, uid_t uid, const char *key, WarmView **ret,
         return 0;
 }
 
+FileImage *view_cache_find_image(const ViewCache *cache, uid_t uid, const char *file)
+{
+        const WarmView *warm;
+
+        TAILQ_FOREACH(warm, &cache->views, entry) {
+                ssize_t i = warm->uid == uid ? view_find(warm->view, file) : -1;
+
+                if (i >= 0)
+                        return view_file(warm->view, (size_t)i)->image;
+        }
+        return NULL;
+}
+
 View *warm_view_view(WarmView *warm)
 {
         return warm->view;

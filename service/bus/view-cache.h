@@ -23,6 +23,9 @@ ViewCache *view_cache_free(ViewCache *cache);
  * Returns: 0; EXM_E_LIMIT_EXCEEDED (as many in use as are allowed); -errno. */
 int view_cache_get(ViewCache *cache, uid_t uid, const char *key, WarmView **ret, Failure *f);
 
+/* Returns: what a view of that uid has loaded of the file, NULL if none has. Borrowed. */
+FileImage *view_cache_find_image(const ViewCache *cache, uid_t uid, const char *file);
+
 View *warm_view_view(WarmView *warm);
 
 /* NULL is allowed. */

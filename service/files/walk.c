@@ -50,9 +50,7 @@ bool walk_is_swappable(const struct stat *st)
         return st->st_uid != 0 || (st->st_mode & (S_IWGRP | S_IWOTH));
 }
 
-/* An ACL could deny one user what the mode gives to all; so could the group's bits to its members.
- */
-static bool is_searchable_by_all(int dir, const struct stat *st)
+bool walk_is_searchable_by_all(int dir, const struct stat *st)
 {
         const mode_t search = S_IXGRP | S_IXOTH;
 
@@ -67,7 +65,7 @@ static int look_at_dir(Walk *walk)
 
         if (fstat(walk->dir, &st) < 0)
                 return -errno;
-        if (!is_searchable_by_all(walk->dir, &st))
+        if (!walk_is_searchable_by_all(walk->dir, &st))
                 walk->public = false;
         if (!walk_is_swappable(&st) || walk->swappable)
                 return 0;

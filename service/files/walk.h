@@ -52,6 +52,10 @@ int walk_open_dir(int dir, const char *name);
  * sticky bit changes nothing: whoever made an entry may still swap it. */
 bool walk_is_swappable(const struct stat *st);
 
+/* Is it public as image.h means it? An ACL could deny one user what the mode gives to all; so could
+ * the group's bits to its members. `st` is of `dir` (O_PATH). */
+bool walk_is_searchable_by_all(int dir, const struct stat *st);
+
 /* O_PATH descriptors cannot be read, nor their attributes: "/proc/self/fd/N" can. */
 typedef struct FdPath {
         char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
