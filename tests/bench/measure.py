@@ -1,19 +1,66 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a row is, and how its times are taken."""
+import statistics
 import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
+PROGRAMS = Path("/run/exmachina-bench")  # in the throwaway machine
+
 
 @dataclass
 class Row:
+    """One of the targets at most: `target`, times faster than the peer; `at_most` and `at_least`, times what
+    the peer has. Without a peer (None: it was left out) there is no ratio."""
     name: str
-    ours: float            # seconds
-    peer: float = None     # None: left out
-    target: float = None   # times faster than the peer
+    ours: float
+    peer: float = None
+    target: float = None
     note: str = ""
+    at_most: float = None
+    at_least: float = None
+    unit: str = "s"        # or "B", "/s"
+
+    @property
+    def is_share(self):
+        return self.at_most is not None or self.at_least is not None
+
+    @property
+    def ratio(self):
+        if self.peer is None:
+            return None
+        return self.peer / self.ours if self.target is not None else self.ours / self.peer
+
+    @property
+    def is_met(self):
+        if self.ratio is None:
+            return True
+        return (self.ratio >= (self.target or 0) and self.ratio >= (self.at_least or 0) and
+                (self.at_most is None or self.ratio <= self.at_most))
+
+    @property
+    def wanted(self):
+        if self.target is not None:
+            return f"≥ {self.target:g}x faster"
+        if self.at_most is not None and self.at_least is not None:
+            return f"{self.at_least:g}x to {self.at_most:g}x"
+        if self.is_share:
+            return f"≤ {self.at_most:g}x" if self.at_most is not None else f"≥ {self.at_least:g}x"
+        return "-"
+
+
+def show(value, unit):
+    """With three digits that matter."""
+    if value is None:
+        return "-"
+    steps = {"s": ((1, "s"), (1e-3, "ms"), (1e-6, "us")), "B": ((1 << 20, "MiB"), (1 << 10, "KiB")),
+             "/s": ((1, "/s"),)}[unit]
+    factor, name = next((step for step in steps if value >= step[0]), steps[-1])
+    value /= factor
+    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {name}"
 
 
 def timed(action):
@@ -25,6 +72,19 @@ def timed(action):
 def best(action, times=3):
     """The shortest of a few: what else the machine does only adds."""
     return min(timed(action) for _ in range(times))
+
+
+def p99(times):
+    return sorted(times)[min(len(times) - 1, len(times) * 99 // 100)]
+
+
+def tails(ours, peer=None):
+    """The words for what a median does not say."""
+    return f"p99 {show(p99(ours), 's')}" + (f", peer's {show(p99(peer), 's')}" if peer else "")
+
+
+def median(times):
+    return statistics.median(times)
 
 
 def augtool(lens, file, text, commands, *options):
@@ -41,3 +101,41 @@ def augtool(lens, file, text, commands, *options):
                                *options, "--file", str(script)], capture_output=True, text=True, check=True)
         seconds = time.monotonic() - start
         return seconds, done.stdout, place.read_text(encoding="utf-8")
+
+
+# ---------------------------------------------------------------- programs of ours in C
+
+def compiled(name):
+    """Returns: the program of tests/bench/NAME.c."""
+    program = PROGRAMS / name
+    if not program.exists():
+        PROGRAMS.mkdir(exist_ok=True)
+        subprocess.run(["gcc", "-std=gnu17", "-O2", "-Wall", "-Wextra", "-Wno-unused-parameter", "-D_GNU_SOURCE",
+                        "-o", str(program), str(HERE / f"{name}.c"), "-lsystemd"], check=True)
+    return str(program)
+
+
+def call_times(n, *cases, user=None, key=None, errors=False):
+    """Seconds that each of n calls of each case took: one list for each case."""
+    lines = _caller(["times", str(n), *cases], user and [user], key, errors).splitlines()
+    return [[int(time_) / 1e9 for time_ in line.split()] for line in lines]
+
+
+def call_rate(seconds, clients, *cases, users=None, key=None, errors=False):
+    """Calls a second that are answered to so many connections with one call each under way. An error is
+    no answer, unless errors."""
+    answers, failed = map(int, _caller(["load", str(seconds), str(clients), *cases], users, key, errors).split())
+    assert errors or failed == 0, f"{failed} of {answers} calls had an error for an answer"
+    return answers / seconds
+
+
+def caller_command(arguments, users=None, key=None, errors=False):
+    command = [compiled("caller"), *(["--key"] if key else []), *(["--errors"] if errors else [])]
+    for user in users or []:
+        command += ["--user", str(user)]
+    return command + arguments
+
+
+def _caller(arguments, users, key, errors):
+    return subprocess.run(caller_command(arguments, users, key, errors), input=key, stdout=subprocess.PIPE,
+                          text=True, check=True, timeout=600).stdout

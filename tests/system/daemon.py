@@ -46,24 +46,6 @@ def kill(root):
     return new
 
 
-MASKS = [Path(f"/etc/exmachina/validators.d/{name}.conf")
-         for name in ("sysctl", "systemd-drop-in", "systemd-unit")]
-
-
-def mask_validators(masked):
-    """Returns: whether that is a change; the service is stopped then."""
-    if all(mask.exists() == masked for mask in MASKS):
-        return False
-    for mask in MASKS:
-        mask.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        if masked:
-            mask.touch()
-        else:
-            mask.unlink(missing_ok=True)
-    stop()
-    return True
-
-
 def end_unit(name):
     """At once, and as if it had never run."""
     run("systemctl", "kill", "--signal=KILL", name, check=False)

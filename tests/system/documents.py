@@ -22,6 +22,7 @@ import select
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 from bus import SOURCE
 

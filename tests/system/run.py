@@ -83,15 +83,6 @@ def bad_news(journal, may_end):
     return news[:4]
 
 
-def prepare_suite(function, etc):
-    """A suite that names VALIDATORS has the checks that are shipped. For the others those of the files that
-    most tests write are masked: a few tenths of a second for every commit, of which none of them is about."""
-    wanted = getattr(sys.modules[function.__module__], "VALIDATORS", False)
-    if daemon.mask_validators(not wanted):
-        etc.clear()
-        etc.update(daemon.etc_state())
-
-
 def run_one(shared, function, etc):
     """Returns: (why it failed or None, whether it was late)."""
     problems, late = [], False
@@ -135,7 +126,6 @@ def main():
     etc = daemon.etc_state()
     failed = 0
     for name, function in tests:
-        prepare_suite(function, etc)
         start = time.monotonic()
         for _ in range(ATTEMPTS):
             reason, late = run_one(shared, function, etc)

@@ -42,8 +42,6 @@ DIFF = """--- /etc/hosts
 SET = ("set", "/etc/hosts/1/ipaddr", "192.0.2.50")
 CHANGED = HOSTS.replace("127.0.0.1", "192.0.2.50")
 
-VALIDATORS = True
-
 
 def setup(t):
     t.file("/etc/hosts", HOSTS)

@@ -20,8 +20,6 @@ RULES = SOURCE / "policy" / "examples"
 USER_DATABASE = [f"/etc/{name}{suffix}" for name in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid")
                  for suffix in ("", "-")]
 
-VALIDATORS = True
-
 
 def packages(t):
     """A repository of one package."""

@@ -232,6 +232,3 @@ def test_t29_the_loader_cannot_be_steered(t):
         except Refusal as refusal:
             assert refusal.short in ("InvalidEdit", "InvalidPath", "NoLens"), refusal
     equal(transaction.GetValue(HOSTS_TREE + "/1/ipaddr"), (True, "127.0.0.1"))
-
-
-test_t29_the_loader_cannot_be_steered.slow = True

@@ -56,8 +56,7 @@ def target(client, interface, transaction=None):
 
 def refused(interface, method):
     def test(t):
-        if interface == "Units":
-            t.unit(PROBE, PROBE_UNIT)
+        t.unit(PROBE, PROBE_UNIT)
         change = pending_change(t) if interface == "History" else 0
         unmoved = Unmoved(t)
         bob = t.client("bob")
@@ -81,8 +80,7 @@ def refused(interface, method):
                 call(*given, interactive=True, **options(method))
         if interface == "History":
             equal(t.root.History.ListChanges(state="pending")[0]["id"], change)
-        if interface == "Units":
-            equal(daemon.run("systemctl", "is-active", PROBE, check=False).strip(), "inactive")
+        equal(daemon.run("systemctl", "is-active", PROBE, check=False).strip(), "inactive")
         unmoved.check()
     return test
 
@@ -90,8 +88,7 @@ def refused(interface, method):
 def challenged(interface, method):
     """Without an agent and without the permission to ask there is only one answer."""
     def test(t):
-        if interface == "Units":
-            t.unit(PROBE, PROBE_UNIT)
+        t.unit(PROBE, PROBE_UNIT)
         change = pending_change(t) if interface == "History" else 0
         unmoved = Unmoved(t)
         bob = t.client("bob")

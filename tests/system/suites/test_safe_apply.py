@@ -16,8 +16,6 @@ NGINX = "nginx.service"
 LINK = Path("/etc/sysctl.d/exm-link.conf")
 LINK_UNIT = "exm-link.service"
 
-VALIDATORS = True
-
 
 def site(address, word):
     return f'server {{\n    listen {address};\n    location / {{\n        return 200 "{word}";\n    }}\n}}\n'

@@ -20,8 +20,6 @@ HOSTILE = Path(__file__).resolve().parents[1] / "hostile.py"
 CANARY = "canary-7f3a"
 SECRET = "/etc/exm-secret"
 
-VALIDATORS = True
-
 
 def writer(t, user="alice", words=False):
     """A caller who may write every file; and read the secret ones, only if `words`."""
