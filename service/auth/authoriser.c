@@ -36,6 +36,7 @@ struct AuthCheck {
         bool interactive; /* may prompt */
         bool waiting;     /* for its turn to be asked */
         bool prompting;   /* a dialog may be open now */
+        bool had_dialog;  /* one was, for the answer that came */
         bool timed_out;
         GCancellable *cancellable;
         guint timer;
@@ -89,6 +90,7 @@ static void check_finish(AuthCheck *check, int r, Failure *f, AuthVerdict verdic
 {
         AuthDone done = TAKE_PTR(check->done);
 
+        check->had_dialog = check->prompting;
         check->prompting = check->waiting = false;
         if (check->timer != 0)
                 g_source_remove(check->timer);
@@ -339,6 +341,11 @@ int authoriser_ask(Authoriser *a, const AuthQuestion *question, AuthDone done, v
                 polkit_authority_get_async(check->cancellable, on_authority, check);
         *ret = check;
         return 0;
+}
+
+bool auth_check_had_dialog(const AuthCheck *check)
+{
+        return check->had_dialog;
 }
 
 AuthCheck *auth_check_free(AuthCheck *check)

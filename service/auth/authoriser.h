@@ -59,5 +59,8 @@ Authoriser *authoriser_free(Authoriser *a);
 int authoriser_ask(Authoriser *a, const AuthQuestion *question, AuthDone done, void *userdata,
                    AuthCheck **ret);
 
+/* In `done`: was a dialog what it was answered by? Else rules have decided. */
+bool auth_check_had_dialog(const AuthCheck *check);
+
 /* Cancels (the dialog is closed) if it runs, and frees. NULL is allowed. */
 AuthCheck *auth_check_free(AuthCheck *check);

@@ -76,6 +76,7 @@ struct Call {
         void (*state_free)(void *state);
         void (*next)(Call *call); /* what call_authorise() goes on with */
         const char *asked;        /* the action that polkit was asked for */
+        bool by_dialog;           /* a dialog was open for its answer */
         void (*answered)(Call *call, int r, Failure *f, AuthVerdict verdict); /* permission.h */
 };
 
@@ -110,8 +111,7 @@ void call_reply(Call *call, const char *types, ...);
 /* Answers with `r` (an -errno or a condition) and call->failure, and ends the call. */
 void call_fail(Call *call, int r);
 
-/* The caller has gone. */
-void calls_cancel_of_peer(Peer *peer);
+void calls_cancel_of_peer(Peer *peer); /* which has gone */
 
 /* Interface.Member without the prefix "org.exmachina1.", as polkit and audit are told. */
 char *call_method_name(const Call *call);

@@ -134,6 +134,7 @@ static void on_verdict(int r, Failure *f, AuthVerdict verdict, void *userdata)
 {
         Call *call = userdata;
 
+        call->by_dialog = auth_check_had_dialog(call->check);
         call->check = auth_check_free(call->check);
         call->answered(call, r, f, verdict);
 }

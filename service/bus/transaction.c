@@ -35,8 +35,9 @@ struct Transaction {
         char **secrets; /* files for which read-secret-config was granted */
         char **by_key;  /* files that are read by the right of a key; sorted */
         size_t n_by_key;
-        char *right; /* digest of the change that may be written */
-        char *right_authority;
+        char *approved_version; /* digest of the change that a dialog was about */
+        char **approved;        /* for which of its files; sorted */
+        size_t n_approved;
         TAILQ_HEAD(, Call) calls; /* the first one runs */
         sd_event_source *idle;
         unsigned idle_sec;
@@ -58,8 +59,8 @@ Transaction *transaction_unref(Transaction *t)
         staged_done(&t->staged);
         strv_free(t->secrets);
         strv_free(t->by_key);
-        free(t->right);
-        free(t->right_authority);
+        free(t->approved_version);
+        strv_free(t->approved);
         sd_event_source_disable_unref(t->idle);
         free(t->owner);
         free(t->path);
@@ -305,28 +306,37 @@ static int compare_name(const void *name, const void *entry)
         return strcmp(name, *(char *const *)entry);
 }
 
-bool transaction_is_by_key(const Transaction *t, const char *file)
+static bool is_in(const char *name, char *const *sorted, size_t n)
 {
-        return t->n_by_key > 0 &&
-               bsearch(file, t->by_key, t->n_by_key, sizeof(char *), compare_name);
+        return n > 0 && bsearch(name, sorted, n, sizeof(char *), compare_name);
 }
 
-int transaction_keep_right(Transaction *t, const char *version, const char *authority)
+bool transaction_is_by_key(const Transaction *t, const char *file)
 {
-        _cleanup_free_ char *right = strdup(version), *copy = strdup(authority);
+        return is_in(file, t->by_key, t->n_by_key);
+}
 
-        if (!right || !copy)
+int transaction_keep_approval(Transaction *t, const char *version, char **approved)
+{
+        char *copy = strdup(version);
+
+        if (!copy) {
+                strv_free(approved);
                 return -ENOMEM;
-        free(t->right);
-        free(t->right_authority);
-        t->right = TAKE_PTR(right);
-        t->right_authority = TAKE_PTR(copy);
+        }
+        free(t->approved_version);
+        strv_free(t->approved);
+        t->approved_version = copy;
+        t->approved = approved;
+        t->n_approved = strv_length(approved);
+        strv_sort(approved);
         return 0;
 }
 
-const char *transaction_kept_right(const Transaction *t, const char *version)
+bool transaction_is_approved(const Transaction *t, const char *version, const char *question)
 {
-        return t->right && strcmp(t->right, version) == 0 ? t->right_authority : NULL;
+        return t->approved_version && strcmp(t->approved_version, version) == 0 &&
+               is_in(question, t->approved, t->n_approved);
 }
 
 int transaction_check_bytes(const Transaction *t, uint64_t extra, Failure *f)

@@ -57,11 +57,11 @@ bool transaction_may_secret(const Transaction *t, const char *file);
 void transaction_set_by_key(Transaction *t, char **files);
 bool transaction_is_by_key(const Transaction *t, const char *file);
 
-/* polkit has given the right to write for a change of this digest (validate/future.h); only the
- * last is kept. Returns: 0 or -ENOMEM. */
-int transaction_keep_right(Transaction *t, const char *version, const char *authority);
-/* Returns: the authority, NULL if it was not given for exactly this change. */
-const char *transaction_kept_right(const Transaction *t, const char *version);
+/* What the dialog of a Validate has approved for a change of this digest (validate/future.h):
+ * "ACTION FILE" of each file that the dialog was about (a strv that is taken over). It spares a
+ * second dialog and nothing else; only the last is kept. Returns: 0 or -ENOMEM. */
+int transaction_keep_approval(Transaction *t, const char *version, char **approved);
+bool transaction_is_approved(const Transaction *t, const char *version, const char *question);
 
 /* Whether `extra` more bytes may be staged: in this transaction, by its user, and in all.
  * Returns: 0 or EXM_E_LIMIT_EXCEEDED. */

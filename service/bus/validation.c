@@ -129,34 +129,21 @@ void validation_prepare(Call *call, void (*next)(Call *call))
 
 /* --- the right to write --- */
 
-/* What a key gave is not kept, not for one file: that right may end before the transaction does. */
-static void on_right(Call *call)
-{
-        Validation *v = call->validation;
-        const Future *future = checks_future(v->checks);
-
-        if (write_right_count_files(call) == future->n_files &&
-            transaction_keep_right(call->transaction, future->version, call->authority) < 0)
-                call_fail(call, -ENOMEM);
-        else
-                v->next(call);
-}
-
 void validation_ask_right(Call *call, void (*granted)(Call *call))
 {
-        Validation *v = call->validation;
-        const char *authority =
-                transaction_kept_right(call->transaction, checks_future(v->checks)->version);
+        call->right.version = checks_future(call->validation->checks)->version;
+        write_right_ask(call, granted);
+}
 
-        if (!authority) {
-                v->next = granted;
-                write_right_ask(call, on_right);
-        } else if (call_set_authority(call, authority) < 0) {
-                call_fail(call, -ENOMEM);
-        } else {
-                write_right_drop_files(call);
-                write_right_ask(call, granted);
-        }
+/* No dialog now: what an earlier one approved stays. */
+static int keep_approval(Call *call)
+{
+        WriteRight *right = &call->right;
+
+        if (!right->approved)
+                return 0;
+        return transaction_keep_approval(call->transaction, right->version,
+                                         TAKE_PTR(right->approved));
 }
 
 /* --- run --- */
@@ -332,7 +319,11 @@ static void on_checked_for_reply(int r, void *userdata)
 
 void validation_reply(Call *call)
 {
-        if (checks_count(call->validation->checks) == 0)
+        int r = keep_approval(call);
+
+        if (r < 0)
+                call_fail(call, r);
+        else if (checks_count(call->validation->checks) == 0)
                 reply_reports(call);
         else
                 start_checks(call, on_checked_for_reply);

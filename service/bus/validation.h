@@ -3,9 +3,11 @@
  * validation.h - what a call is about to write, checked by the programs that will read it.
  *
  * Three steps, each asynchronous: prepare (what will be in the files, its digest, and which
- * validators apply), then the right to write is asked for, which stays with a transaction for
- * exactly these bytes, then the validators run. The event loop goes on meanwhile; a caller that
- * vanishes ends what runs.
+ * validators apply), then the right to write is asked for, then the validators run. The event loop
+ * goes on meanwhile; a caller that vanishes ends what runs.
+ *
+ * Of the right to write only that a dialog of Validate has approved exactly these bytes stays with
+ * the transaction, so that Commit needs no second one. What rules say is asked anew each time.
  */
 #pragma once
 
@@ -15,7 +17,8 @@
  * `next`, or the call has failed. */
 void validation_prepare(Call *call, void (*next)(Call *call));
 
-/* write_right_ask(), unless it was given on this transaction for the same bytes. */
+/* write_right_ask(), without a dialog if one of this transaction was approved for the same bytes.
+ */
 void validation_ask_right(Call *call, void (*granted)(Call *call));
 
 /* For who is going to commit: runs all that apply, unless option `validate` says no. Runs `next` if

@@ -9,6 +9,8 @@
 
 #include "bus/call.h"
 #include "bus/permission.h"
+#include "bus/transaction.h"
+#include "util/strv.h"
 
 #define ACTION(name) "org.exmachina1." name
 
@@ -18,6 +20,7 @@ void write_right_done(WriteRight *right)
                 free(right->wishes[i].name);
         free(right->wishes);
         free(right->sensitive);
+        strv_free(right->approved);
         *right = (WriteRight){ 0 };
 }
 
@@ -90,28 +93,6 @@ int write_right_add_package(Call *call, const char *package, const char *verb)
         return add(call, WISH_PACKAGE, ACTION("manage-packages"), package, verb, false);
 }
 
-size_t write_right_count_files(const Call *call)
-{
-        size_t n = 0;
-
-        for (size_t i = 0; i < call->right.n; i++)
-                n += call->right.wishes[i].kind == WISH_FILE;
-        return n;
-}
-
-void write_right_drop_files(Call *call)
-{
-        WriteRight *right = &call->right;
-        size_t n = right->next;
-
-        for (size_t i = right->next; i < right->n; i++)
-                if (right->wishes[i].kind == WISH_FILE)
-                        free(right->wishes[i].name);
-                else
-                        right->wishes[n++] = right->wishes[i];
-        right->n = n;
-}
-
 /* --- the dialogs --- */
 
 static bool is_left(const Wish *wish, WishKind kind)
@@ -139,8 +120,94 @@ static char *join_challenged(const WriteRight *right, WishKind kind)
         return TAKE_PTR(joined);
 }
 
+static void ask_next_kind(Call *call);
+
+static void finish_kind(Call *call)
+{
+        call->right.kind++;
+        ask_next_kind(call);
+}
+
+/* --- what a dialog has approved --- */
+
+/* Returns: "ACTION FILE"; NULL out of memory. */
+static char *approval_of(const Wish *wish)
+{
+        char *approval;
+
+        return asprintf(&approval, "%s %s", wish->action, wish->name) < 0 ? NULL : approval;
+}
+
+/* All of it: what is left of a list that was approved as a whole is for another dialog. */
+static bool is_approved(const Call *call)
+{
+        const WriteRight *right = &call->right;
+
+        if (right->kind != WISH_FILE || !right->version || !call->transaction)
+                return false;
+        for (size_t i = 0; i < right->n; i++) {
+                _cleanup_free_ char *approval = NULL;
+
+                if (!is_left(&right->wishes[i], right->kind))
+                        continue;
+                approval = approval_of(&right->wishes[i]);
+                if (!approval ||
+                    !transaction_is_approved(call->transaction, right->version, approval))
+                        return false;
+        }
+        return true;
+}
+
+/* A yes that rules gave meanwhile is nobody's approval. */
+static int note_approval(Call *call)
+{
+        WriteRight *right = &call->right;
+        int r = 0;
+
+        if (right->kind != WISH_FILE || !right->version || !call->by_dialog)
+                return 0;
+        for (size_t i = 0; r == 0 && i < right->n; i++) {
+                _cleanup_free_ char *approval = NULL;
+
+                if (!is_left(&right->wishes[i], right->kind))
+                        continue;
+                approval = approval_of(&right->wishes[i]);
+                r = approval ? strv_extend(&right->approved, approval) : -ENOMEM;
+        }
+        return r;
+}
+
+static void on_dialog(Call *call)
+{
+        int r = note_approval(call);
+
+        if (r == 0)
+                finish_kind(call);
+        else
+                call_fail(call, r);
+}
+
+static int fail_denied(Call *call, Failure *f, const char *name)
+{
+        if (f)
+                failure_move(&call->failure, f);
+        return failure_set(&call->failure, EXM_E_ACCESS_DENIED, "%s: not authorised (%s)", name,
+                           call->asked);
+}
+
+static void on_approved_before(Call *call, int r, Failure *f, AuthVerdict verdict)
+{
+        if (r == 0)
+                r = verdict == AUTH_NO ? fail_denied(call, f, call->about_file)
+                                       : permission_record(call);
+        if (r == 0)
+                finish_kind(call);
+        else
+                call_fail(call, r);
+}
+
 /* One dialog for what polkit wants one for. */
-static void ask_once(Call *call, WishKind kind, void (*next)(Call *call))
+static void ask_once(Call *call)
 {
         _cleanup_free_ char *several = NULL;
         WriteRight *right = &call->right;
@@ -148,19 +215,23 @@ static void ask_once(Call *call, WishKind kind, void (*next)(Call *call))
         size_t n = 0;
 
         for (size_t i = 0; i < right->n; i++)
-                if (is_left(&right->wishes[i], kind)) {
+                if (is_left(&right->wishes[i], right->kind)) {
                         question = question_of(&right->wishes[i]);
                         n++;
                 }
         if (n > 1) {
-                several = join_challenged(right, kind);
+                several = join_challenged(right, right->kind);
                 if (!several) {
                         call_fail(call, -ENOMEM);
                         return;
                 }
-                question = question_of_several(kind, several);
+                question = question_of_several(right->kind, several);
         }
-        call_authorise_by_polkit(call, &question, next);
+        if (is_approved(call))
+                permission_ask_polkit(call, &question, /* interactive= */ false,
+                                      on_approved_before);
+        else
+                call_authorise_by_polkit(call, &question, on_dialog);
 }
 
 static bool any_left(const WriteRight *right, WishKind kind)
@@ -179,7 +250,7 @@ static void ask_next_kind(Call *call)
         while (right->kind < _WISH_KIND_MAX && !any_left(right, right->kind))
                 right->kind++;
         if (right->kind < _WISH_KIND_MAX) {
-                ask_once(call, right->kind++, ask_next_kind);
+                ask_once(call);
                 return;
         }
         for (size_t i = 0; i < right->n; i++)
@@ -201,10 +272,7 @@ static void on_verdict(Call *call, int r, Failure *f, AuthVerdict verdict)
         } else if (r == 0 && verdict == AUTH_CHALLENGE) {
                 wish->challenged = true;
         } else if (r == 0 && verdict == AUTH_NO) {
-                if (f)
-                        failure_move(&call->failure, f);
-                r = failure_set(&call->failure, EXM_E_ACCESS_DENIED, "%s: not authorised (%s)",
-                                wish->name, wish->action);
+                r = fail_denied(call, f, wish->name);
         }
         if (r != 0) {
                 call_fail(call, r);

@@ -7,6 +7,10 @@
  * disturbed. What is left to a dialog is at most one question of a kind: for the file, or for all
  * of them (commit-several); likewise manage-several-units, manage-several-packages. A rule about
  * one never sees a question about several.
+ *
+ * If a dialog of Validate has approved all files that are left to one (transaction.h), and for
+ * these very bytes, none opens: polkit's answer "a dialog" is taken as answered. Its yes and no are
+ * always its answer to this call.
  */
 #pragma once
 
@@ -34,7 +38,10 @@ typedef struct Wish {
 typedef struct WriteRight {
         Wish *wishes;
         size_t n, next;
-        WishKind kind;   /* whose dialog is open */
+        WishKind kind;       /* whose dialog is open */
+        const char *version; /* digest of what will be in the files, for an earlier approval; NULL:
+                              * none counts. Lives as long as the call */
+        char **approved;     /* "ACTION FILE": what a dialog of this call was approved for */
         char *sensitive; /* the first file that is not ordinary, whoever allows it; NULL: none */
         void (*granted)(Call *call);
 } WriteRight;
@@ -48,12 +55,6 @@ int write_right_add_unit(Call *call, const char *unit, const char *verb);
 
 /* Adds a package; `verb` ("install", "remove") likewise. Returns: 0 or -ENOMEM. */
 int write_right_add_package(Call *call, const char *package, const char *verb);
-
-/* How many of the files that were added no key covers. */
-size_t write_right_count_files(const Call *call);
-
-/* Takes back what was added of files and not asked for yet: it is known to be granted. */
-void write_right_drop_files(Call *call);
 
 /* Asks for all that was added since it has asked last, then runs `granted`; or the call has failed.
  */

@@ -205,22 +205,95 @@ def test_validate_needs_the_right_to_write(t):
         transaction.Validate()
 
 
+def validated(client, *edits, **options):
+    """A transaction with these edits, of which Validate has been asked."""
+    transaction = client.begin()
+    transaction.Edit(list(edits))
+    transaction.Validate(**options)
+    return transaction
+
+
 def test_validate_then_commit_asks_once(t):
-    """The right to write stays with the transaction for exactly these bytes."""
+    """The dialog of Validate stays with the transaction, for exactly these bytes."""
     t.keep(SSHD)
     t.rules.allow("alice", "read-config")
     t.rules.ask("alice", "write-sensitive-config")
     agent = t.agent("approve")
-    transaction = t.client().begin()
-    transaction.Edit([text(SSHD, "Port 22")])
-    equal(transaction.Validate(interactive=True)[0]["result"], "passed")
+    transaction = validated(t.client(), text(SSHD, "Port 22"), interactive=True)
     equal(len(agent.prompts), 1, "dialogs")
-    transaction.Edit([text(SSHD, "Port 23")])
+    for other in (text(SSHD, "Port 23"), ("mode", [SSHD, "0640"])):
+        transaction.Edit([text(SSHD, "Port 22"), other])
+        with expect("InteractiveAuthorizationRequired"):
+            transaction.Commit()
+    transaction.Rollback()
+    transaction = validated(t.client(), text(SSHD, "Port 22"), interactive=True)
+    equal(len(agent.prompts), 2, "dialogs")
+    transaction.Validate(interactive=True)
+    assert transaction.Commit(interactive=True) > 0
+    equal(len(agent.prompts), 2, "dialogs")
+
+
+def test_yes_of_a_rule_for_validate_is_none_for_commit(t):
+    """What rules say is asked anew, of Commit: their yes and their no."""
+    t.keep(SSHD)
+    t.rules.allow("alice", "read-config")
+    t.rules.allow("alice", "write-sensitive-config", method="Transaction.Validate")
+    alice, port = t.client(), text(SSHD, "Port 22")
+    for options in ({}, {"interactive": True}):  # no dialog to approve: polkit says yes by itself
+        transaction = validated(alice, port, **options)
+        with expect("InteractiveAuthorizationRequired"):
+            transaction.Commit()
+        transaction.Rollback()
+    t.rules.clear().allow("alice")
+    withdrawn, denied, fine = (validated(alice, port) for _ in range(3))
+    t.rules.clear().allow("alice", "read-config")
+    with expect("InteractiveAuthorizationRequired"):
+        withdrawn.Commit()
+    t.rules.deny("alice", "write-sensitive-config")
+    with expect("AccessDenied") as refused:
+        denied.Commit()
+    has(refused.message, SSHD)
+    assert not os.path.exists(SSHD)
+    t.rules.clear().allow("alice")
+    assert fine.Commit() > 0
+
+
+def test_dialog_of_validate_does_not_outlast_a_no(t):
+    """One about several files is for all that were in it, and each of them can still be denied."""
+    t.keep(SSHD), t.keep(TARGET)
+    edits = text(SSHD, "Port 22"), text(TARGET, "127.0.0.1 x")
+    t.rules.allow("alice", "read-config")
+    agent, alice = t.agent("approve"), t.client()
+    one, several, fine = (validated(alice, *edits, interactive=True) for _ in range(3))
+    equal([prompt["action"][15:] for prompt in agent.prompts], 3 * ["commit-several"])
+    before = Path(TARGET).read_bytes()
+    for transaction, action in ((one, "write-config"), (several, "commit-several")):
+        t.rules.clear().allow("alice", "read-config").deny("alice", action)
+        with expect("AccessDenied"):
+            transaction.Commit(interactive=True)
+    equal(Path(TARGET).read_bytes(), before)
+    t.rules.clear().allow("alice", "read-config")
+    assert fine.Commit(interactive=True) > 0
+    equal(len(agent.prompts), 3, "dialogs")
+
+
+def test_dialog_of_validate_is_for_the_files_in_it(t):
+    """A file that a rule allowed was in no dialog: without the rule it is asked for."""
+    t.keep(SSHD), t.keep(TARGET)
+    t.rules.allow("alice", "read-config")
+    t.rules.allow("alice", "write-config")
+    agent = t.agent("approve")
+    transaction = validated(t.client(), text(SSHD, "Port 22"), text(TARGET, "127.0.0.1 x"), interactive=True)
+    equal([prompt["action"][15:] for prompt in agent.prompts], ["write-sensitive-config"])
+    t.rules.clear().allow("alice", "read-config")
     with expect("InteractiveAuthorizationRequired"):
         transaction.Commit()
-    transaction.Edit([text(SSHD, "Port 22")])
-    assert transaction.Commit() > 0
-    equal(len(agent.prompts), 1, "dialogs")
+    agent.mode = "cancel"
+    with expect("AccessDenied"):
+        transaction.Commit(interactive=True)
+    equal(agent.prompts[1]["action"][15:], "commit-several")
+    agent.mode = "approve"
+    assert transaction.Commit(interactive=True) > 0
 
 
 def test_words_are_for_who_may_read_secrets(t):
