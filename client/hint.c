@@ -41,7 +41,7 @@ const char *hint_for(const Session *session, const sd_bus_error *error)
                 { "se option restart", "; here it is --restart" },
                 { "Begin's option \"files\"", "; here it is --lens, of edits" },
                 { "Option allow_more_removals ", "; here it is --allow-more-removals" },
-                { "(Refresh)", "; here: exmachinactl package refresh" },
+                { "(Refresh)", " Here: exmachinactl package refresh" },
                 { "see ListChanges", "; here: exmachinactl history" },
                 { "see ListTimezones", "; here: exmachinactl timezones" },
                 { "(Rebase does", "; here: look at it, and run this again" },

@@ -6,5 +6,5 @@
 
 #include "session.h"
 
-/* To be put after the service's words. Returns: a sentence that begins with "; ", or "". */
+/* To be put after the service's words. Returns: what goes on there, as "; ...", or "". */
 const char *hint_for(const Session *session, const sd_bus_error *error);

@@ -38,7 +38,7 @@ def test_status_install_remove(t):
                                   for name in ("exm-base", "exm-needs")])
     done = package("-q", "install", "exm-base")
     equal((done.out, done.err, installed("exm-base")), ("", "", "1.0"))
-    has(package("install", "exm-nowhere", status=3).err, "exm-nowhere", "; here: exmachinactl package refresh")
+    has(package("install", "exm-nowhere", status=3).err, "exm-nowhere", "? Here: exmachinactl package refresh")
     has(package("install", "exm-fails", status=1).err, "the first line")
     for words in (("status",), ("refresh", "exm-base"), ("frobnicate",), ("install",),
                   ("--allow-more-removals", "status", "dpkg"), ("--dry-run", "install", "exm-base")):

@@ -107,6 +107,7 @@ def test_example_in_c_knows_what_became_of_a_change(t):
 
 def test_manual_page_of_the_client(t):
     """Its examples work."""
+    packages(t)
     t.file("/etc/hosts", HOSTS)
     page = (SOURCE / "docs/man/exmachinactl.1.scd").read_text()
     examples = [re.sub(r"\\(.)", r"\1", line.strip()) for line in page.splitlines()
