@@ -5,8 +5,13 @@
 #include "worker/jail-filter.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/memfd.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 
 #include "util/macro.h"
@@ -32,6 +37,9 @@ static const int refused[] = {
         SCMP_SYS(mknodat),
         SCMP_SYS(quotactl),
         SCMP_SYS(fanotify_init),
+        /* few for each uid, so root's services could run out of them */
+        SCMP_SYS(inotify_init),
+        SCMP_SYS(inotify_init1),
         /* other namespaces and processes */
         SCMP_SYS(setns),
         SCMP_SYS(unshare),
@@ -60,14 +68,87 @@ static const int refused[] = {
         SCMP_SYS(vhangup),
 };
 
+/* Calls with one argument that decides: equal to `value` in the bits of `mask`. */
+typedef struct ArgumentRule {
+        int call;
+        unsigned argument;
+        uint64_t mask, value;
+        int error; /* 0: it does nothing, and says that it did */
+} ArgumentRule;
+
+#define ALL32 UINT32_MAX
+#define FCNTL(command, error)                                                                      \
+        {                                                                                          \
+                SCMP_SYS(fcntl), 1, ALL32, command, error                                          \
+        }
+#define FUTEX(operation, error)                                                                    \
+        {                                                                                          \
+                SCMP_SYS(futex), 1, SHARED_FUTEX, operation, error                                 \
+        }
+#define SHARED_FUTEX (FUTEX_PRIVATE_FLAG | 0x7f)
+#define FLAG(call, argument, flag)                                                                 \
+        {                                                                                          \
+                SCMP_SYS(call), argument, flag, flag, ENOMEM                                       \
+        }
+
+/* To read a file is enough for a lock, lease or hint on it, and for a futex in its pages: all other
+ * programs would wait for it, or read from it what they must not know. A checker that takes a lock
+ * for itself finds it taken; one that waits for a futex of its own that is not private (to join a
+ * thread, say) looks again and again. */
+static const ArgumentRule shared_files[] = {
+        FCNTL(F_SETLK, 0),
+        FCNTL(F_SETLKW, 0),
+        FCNTL(F_OFD_SETLK, 0),
+        FCNTL(F_OFD_SETLKW, 0),
+        FCNTL(F_SETLEASE, EPERM),
+        FCNTL(F_NOTIFY, EPERM),
+        FCNTL(F_SET_RW_HINT, EPERM),
+        FCNTL(F_SET_FILE_RW_HINT, EPERM),
+        FUTEX(FUTEX_WAIT, EAGAIN),
+        FUTEX(FUTEX_WAIT_BITSET, EAGAIN),
+        FUTEX(FUTEX_WAKE, 0),
+        FUTEX(FUTEX_WAKE_BITSET, 0),
+        FUTEX(FUTEX_REQUEUE, ENOSYS),
+        FUTEX(FUTEX_CMP_REQUEUE, ENOSYS),
+        FUTEX(FUTEX_WAKE_OP, ENOSYS),
+        FUTEX(FUTEX_WAIT_REQUEUE_PI, ENOSYS),
+        FUTEX(FUTEX_CMP_REQUEUE_PI, ENOSYS),
+        /* huge pages are of one pool for all */
+        FLAG(mmap, 3, MAP_HUGETLB),
+        FLAG(memfd_create, 1, MFD_HUGETLB),
+        FLAG(shmget, 2, SHM_HUGETLB),
+};
+
+/* What would empty or fill the caches of all does nothing. */
+static const int without_effect[] = {
+        SCMP_SYS(flock), SCMP_SYS(sync), SCMP_SYS(syncfs), SCMP_SYS(fadvise64), SCMP_SYS(readahead),
+};
+
 static const int forks[] = { SCMP_SYS(fork), SCMP_SYS(vfork) };
 
-static int refuse_calls(scmp_filter_ctx filter, const int *calls, size_t n_calls)
+static int answer_calls(scmp_filter_ctx filter, const int *calls, size_t n_calls, int error)
 {
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < n_calls; i++)
-                r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), calls[i], 0);
+                r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(error), calls[i], 0);
+        return r;
+}
+
+static int guard_shared_files(scmp_filter_ctx filter)
+{
+        int r = answer_calls(filter, without_effect, ELEMENTSOF(without_effect), 0);
+
+        for (size_t i = 0; r == 0 && i < ELEMENTSOF(shared_files); i++) {
+                const ArgumentRule *rule = &shared_files[i];
+
+                r = seccomp_rule_add(
+                        filter, SCMP_ACT_ERRNO(rule->error), rule->call, 1,
+                        SCMP_CMP64(rule->argument, SCMP_CMP_MASKED_EQ, rule->mask, rule->value));
+        }
+        /* Whether its futexes are private, a filter cannot see. */
+        if (r == 0)
+                r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(futex_waitv), 0);
         return r;
 }
 
@@ -126,7 +207,9 @@ int jail_filter_install(const Jail *jail)
                 return -ENOMEM;
         r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
         if (r == 0)
-                r = refuse_calls(filter, refused, ELEMENTSOF(refused));
+                r = answer_calls(filter, refused, ELEMENTSOF(refused), EPERM);
+        if (r == 0)
+                r = guard_shared_files(filter);
         if (r == 0)
                 r = refuse_sockets(filter, jail->families);
         if (r == 0)

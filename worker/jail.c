@@ -24,6 +24,7 @@
 #define FILE_BYTES  (16U << 20)
 #define OPEN_FILES  8192U
 #define STACK_BYTES (16U << 20)
+#define SIGNALS     256U
 
 static int step_failed(const char *step)
 {
@@ -94,6 +95,7 @@ static int limit_resources(const Jail *jail)
                 { RLIMIT_CORE, 0 },
                 { RLIMIT_MEMLOCK, 0 },
                 { RLIMIT_MSGQUEUE, 0 },
+                { RLIMIT_SIGPENDING, SIGNALS }, /* all of one uid are counted */
         };
 
         for (size_t i = 0; i < ELEMENTSOF(limits); i++) {

@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <string.h>
 
 #include "util/strv.h"
 
@@ -51,6 +52,7 @@ static const struct {
         { "/var/tmp", "mode=1777,size=16m,nr_inodes=1k,nosuid,nodev,noexec" },
         { "/var/log", "mode=0755,size=16m,nr_inodes=1k,nosuid,nodev,noexec" },
         { "/dev/shm", "mode=1777,size=16m,nr_inodes=1k,nosuid,nodev,noexec" },
+        { "/dev/hugepages", "ro" },
         { "/dev/mqueue", "ro" },
         { "/dev/pts", "ro" },
         { "/home", "ro" },
@@ -60,7 +62,34 @@ static const struct {
 };
 
 static const char *const hidden[] = { "-/var/lib/exmachina", "-/var/cache/exmachina" };
+/* Private ones, and of /proc only a part. */
+static const char *const partial[] = { "/dev", "/proc" };
 static const char *const calls[] = { "@system-service", "@mount", "seccomp" };
+
+static bool is_below(const char *directory, const char *path, size_t length)
+{
+        size_t n;
+
+        directory += *directory == '-';
+        n = strlen(directory);
+        return length >= n && strncmp(path, directory, n) == 0 && (length == n || path[n] == '/');
+}
+
+bool jail_hides(const Validator *v, const char *path, size_t length)
+{
+        char *const *directory;
+        bool hides = false;
+
+        for (size_t i = 0; i < ELEMENTSOF(emptied); i++)
+                hides = hides || is_below(emptied[i].directory, path, length);
+        for (size_t i = 0; i < ELEMENTSOF(hidden); i++)
+                hides = hides || is_below(hidden[i], path, length);
+        for (size_t i = 0; i < ELEMENTSOF(partial); i++)
+                hides = hides || is_below(partial[i], path, length);
+        STRV_FOREACH(directory, v->empty)
+                hides = hides || is_below(*directory, path, length);
+        return hides;
+}
 
 static int append_text(sd_bus_message *m, const char *name, const char *value)
 {

@@ -26,5 +26,9 @@ typedef struct JailRun {
         int output, control; /* pipes: its words, and what exmachina-validate says */
 } JailRun;
 
+/* Does the jail of `v` empty or hide this absolute name, or a directory above it? Then a checker
+ * that does not find it says nothing about the configuration. `path` is `length` bytes long. */
+bool jail_hides(const Validator *v, const char *path, size_t length);
+
 /* The arguments of StartTransientUnit for unit `name`. Returns: 0 or -errno. */
 int jail_append(sd_bus_message *m, const char *name, const JailConfig *config, const JailRun *run);

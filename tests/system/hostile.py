@@ -5,9 +5,12 @@
 "try" prints one line for each attempt, "done WHAT" or "refused WHAT"; the others break one limit each.
 """
 import ctypes
+import errno
+import fcntl
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -72,7 +75,59 @@ def kill_first():
     raise OSError("it lives")
 
 
+def two_readers():
+    return [open("/etc/passwd", "rb") for _ in range(2)]
+
+
+def lock_whole():
+    """A lock that is seen by others is seen by another reader of the file."""
+    one, other = two_readers()
+    fcntl.flock(one, fcntl.LOCK_EX)
+    try:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    raise OSError("there is no lock")
+
+
+def lock_record(command):
+    def attempt():
+        one, other = two_readers()
+        layout = "hhqqi4x"
+        fcntl.fcntl(one, command, struct.pack(layout, fcntl.F_RDLCK, 0, 0, 0, 0))
+        found = fcntl.fcntl(other, F_OFD_GETLK, struct.pack(layout, fcntl.F_WRLCK, 0, 0, 0, 0))
+        if struct.unpack(layout, found)[0] == fcntl.F_UNLCK:
+            raise OSError("there is no lock")
+    return attempt
+
+
+def control(path, command, argument):
+    def attempt():
+        fcntl.fcntl(os.open(path, os.O_RDONLY), command, argument)
+    return attempt
+
+
+def wait_for_others():
+    """At a futex that is not private: who waits is woken in place of somebody else."""
+    word, moment = ctypes.c_uint32(7), (ctypes.c_long * 2)(0, 10_000_000)
+    libc.syscall(SYS_FUTEX, ctypes.byref(word), 0, 7, moment, None, 0)
+    if ctypes.get_errno() != errno.ETIMEDOUT:
+        raise OSError("it does not wait")
+
+
+F_OFD_GETLK, F_OFD_SETLK, F_SET_RW_HINT = 36, 37, 1036
+SYS_FUTEX = {"x86_64": 202}.get(os.uname().machine, 98)
 ATTEMPTS = {
+    "lock": lock_whole,
+    "record lock": lock_record(fcntl.F_SETLK),
+    "lock of a description": lock_record(F_OFD_SETLK),
+    "lease": control("/etc/passwd", fcntl.F_SETLEASE, fcntl.F_RDLCK),
+    "notify": control("/etc", fcntl.F_NOTIFY, 1),
+    "write hint": control("/etc/passwd", F_SET_RW_HINT, struct.pack("Q", 2)),
+    "futex": wait_for_others,
+    "inotify": lambda: call(libc.inotify_init1, 0),
+    "huge pages": lambda: os.memfd_create("x", os.MFD_HUGETLB),
+    "file of huge pages": write("/dev/hugepages/exm-hostile"),
     "write etc": write("/etc/exm-hostile"),
     "change etc": write("/etc/passwd"),
     "write usr": write("/usr/exm-hostile"),

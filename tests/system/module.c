@@ -3,13 +3,21 @@
  * module.c - what load_module of a configuration may do: its constructor runs in `nginx -t`.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+static void *nothing(void *userdata)
+{
+        usleep(20000);
+        return userdata;
+}
+
 __attribute__((constructor)) static void run(void)
 {
         char secret[64] = "";
+        pthread_t thread;
         int fd = open("/etc/exm-secret", O_RDONLY);
 
         if (fd >= 0 && read(fd, secret, sizeof(secret) - 1) < 0)
@@ -20,4 +28,6 @@ __attribute__((constructor)) static void run(void)
         fprintf(stderr, "module: unix %s\n",
                 socket(AF_UNIX, SOCK_STREAM, 0) < 0 ? "refused" : "done");
         fprintf(stderr, "module: fork %s\n", fork() < 0 ? "refused" : "done");
+        if (pthread_create(&thread, NULL, nothing, NULL) == 0 && pthread_join(thread, NULL) == 0)
+                fprintf(stderr, "module: thread joined\n");
 }
