@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "util/macro.h"
+#include "worker/submounts.h"
 
 #define STAGE        "/run/exmachina-stage"
 #define ROOT         "/etc"
@@ -43,7 +44,7 @@ static int too_damaged(void)
 
 /* --- the overlay --- */
 
-static int mount_overlay(void)
+static int mount_overlay(Submounts *submounts)
 {
         if (mkdir(STAGE, 0700) < 0 ||
             mount("exmachina", STAGE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=512m") < 0 ||
@@ -52,11 +53,10 @@ static int mount_overlay(void)
         if (mount("exmachina", ROOT, "overlay", MS_NOSUID | MS_NODEV,
                   "lowerdir=" ROOT ",upperdir=" STAGE "/upper,workdir=" STAGE "/work") < 0)
                 return failed("overlay on " ROOT);
-        return 0;
+        return submounts_restore(submounts, STAGE) == 0 ? 0 : failed("what is mounted in " ROOT);
 }
 
-/* What the overlay showed of our own configuration again: mounts below /etc do not reach into it.
- */
+/* What the overlay showed of our own configuration again. */
 static int hide_own_settings(void)
 {
         if (mount("exmachina", OWN_SETTINGS, "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY,
@@ -66,10 +66,11 @@ static int hide_own_settings(void)
         return 0;
 }
 
-static int seal_overlay(void)
+static int seal_overlay(const Submounts *submounts)
 {
-        if (mount(NULL, ROOT, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) <
-            0)
+        if (submounts_seal(submounts) < 0 ||
+            mount(NULL, ROOT, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) <
+                    0)
                 return failed(ROOT);
         if (umount2(STAGE, MNT_DETACH) < 0 || rmdir(STAGE) < 0)
                 return failed(STAGE);
@@ -202,6 +203,7 @@ static int apply_records(const char *p, uint64_t size)
 
 int future_apply(int fd)
 {
+        Submounts *submounts;
         struct stat st;
         void *bytes;
         int r;
@@ -211,13 +213,16 @@ int future_apply(int fd)
         bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (bytes == MAP_FAILED)
                 return failed("the staged files");
+        if (submounts_open(&submounts, ROOT) < 0)
+                return failed("what is mounted in " ROOT);
         umask(0);
-        r = mount_overlay();
+        r = mount_overlay(submounts);
         if (r == 0)
                 r = apply_records(bytes, (uint64_t)st.st_size);
         if (r == 0)
-                r = seal_overlay();
+                r = seal_overlay(submounts);
         umask(0022);
         munmap(bytes, (size_t)st.st_size);
+        submounts_free(submounts);
         return r;
 }

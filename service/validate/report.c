@@ -3,8 +3,9 @@
  * report.c - words line by line, by the patterns of the validator's file.
  *
  * A line that tells of a place decides, unless it also is one of those that the jail causes: then
- * the run is inconclusive, if nothing else is wrong. Only so many lines of so many bytes are looked
- * at: matching takes time, and a validator may print what takes most of it.
+ * the run is inconclusive, if nothing else is wrong. Some of these are the same for every checker:
+ * a name below what the jail empties is not found, something is read-only. Only so many lines of so
+ * many bytes are looked at: matching takes time, and a validator may print what takes most of it.
  */
 #include "validate/report.h"
 
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "util/utf8.h"
+#include "validate/jail.h"
 
 #define LINES_MAX      400U
 #define LINE_BYTES_MAX 1000U
@@ -116,16 +118,51 @@ static bool matches_any(const ValidatorPatterns *patterns, const char *line)
         return false;
 }
 
+/* Is a name in `line` one that only the jail hides? It ends where no name goes on. One with ".."
+ * may lead anywhere, so it is none. */
+static bool names_hidden(const Validator *v, const char *line)
+{
+        static const char parts[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                    "._-+@%~/";
+        const char *start = line;
+
+        while ((start = strchr(start, '/'))) {
+                size_t length = strspn(start, parts);
+
+                if ((start == line || !strchr(parts, start[-1])) &&
+                    !memmem(start, length, "/..", 3) && jail_hides(v, start, length))
+                        return true;
+                start += length;
+        }
+        return false;
+}
+
+/* What any checker says if the jail is in its way: it has the C locale. */
+static bool is_of_the_jail(const Validator *v, const char *line)
+{
+        static const char *const missing[] = { "No such file or directory", "does not exist",
+                                               "doesn't exist", "not found" };
+
+        if (strstr(line, "Read-only file system") ||
+            strstr(line, "Address family not supported by protocol"))
+                return true;
+        for (size_t i = 0; i < ELEMENTSOF(missing); i++)
+                if (strstr(line, missing[i]))
+                        return names_hidden(v, line);
+        return false;
+}
+
 static int read_line(Reading *reading, const char *line)
 {
         const Validator *v = reading->validator;
         regmatch_t matches[3];
 
-        if (matches_any(&v->inconclusive, line)) {
+        if (matches_any(&v->failed, line)) {
+                reading->failed = true;
+        } else if (matches_any(&v->inconclusive, line) || is_of_the_jail(v, line)) {
                 reading->inconclusive = true;
                 return 0;
         }
-        reading->failed = reading->failed || matches_any(&v->failed, line);
         for (size_t i = 0; i < v->n_locations; i++)
                 if (regexec(&v->locations[i].regex, line, ELEMENTSOF(matches), matches, 0) == 0)
                         return note_place(reading, &v->locations[i], line, matches);

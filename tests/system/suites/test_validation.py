@@ -71,6 +71,19 @@ def hostile(what, *lines, **keywords):
     return checker(f"/usr/bin/python3 -ISB {HOSTILE} {what}", *lines, **keywords)
 
 
+def shared_device(t, path):
+    """Mounted and writable in /dev, as hugetlbfs is; a machine may have it or not."""
+    made = not os.path.isdir(path)
+    os.makedirs(path, exist_ok=True)
+    daemon.run("mount", "-t", "tmpfs", "exm", path)
+
+    def remove():
+        daemon.run("umount", path)
+        if made:
+            os.rmdir(path)
+    t.undo(remove)
+
+
 def jails():
     return daemon.run("systemctl", "list-units", "--all", "--plain", "--no-legend",
                       "exmachina-validate-*").split("\n")[:-1]
@@ -141,6 +154,43 @@ def test_link_is_told_by_the_name_that_was_changed(t):
     os.symlink(target, VHOST)
     report = validate(writer(t), text(target, "server {", "    nonsense on;", "}"))["nginx"]
     equal((report["result"], report["file"], report["line"]), ("failed", target, 2))
+
+
+def test_what_the_jail_hides_is_no_fault(t):
+    """A program in /home, a log in a directory that is emptied, an address of this machine: committed all
+    the same. Where nothing is hidden, what is missing is a fault as ever."""
+    nginx_site(t)
+    t.keep(UNIT), t.keep("/etc/fstab"), t.keep(SSHD)
+    alice = writer(t)
+    cases = [("systemd-unit", text(UNIT, "[Service]", f"ExecStart={place}/exm-web/app"))
+             for place in ("/home", "/mnt", "/root", "/var/tmp", "/run")]
+    cases += [("nginx", text(NGINX, "error_log /var/log/nginx/e.log;", "events {", "}", "http {", f"    {line};", "}"))
+              for line in ("access_log /home/exm-web/a.log", "access_log /var/log/nginx/site/a.log",
+                           "include /root/exm.conf", "access_log /srv/exm-a.log")]
+    cases += [("nginx", text(VHOST, "server {", f"    listen {where};", "}"))
+              for where in ("192.0.2.7:8099", "unix:/run/exm.sock")]
+    cases += [("fstab", text("/etc/fstab", "tmpfs /mnt/exm tmpfs defaults 0 0"))]
+    for name, edit in cases:
+        equal(validate(alice, edit)[name]["result"], "inconclusive", edit)
+    assert alice.Config.Apply([cases[0][1]]) > 0
+    for name, edit in (("systemd-unit", text(UNIT, "[Service]", "ExecStart=/usr/local/exm-missing")),
+                       ("nginx", text(NGINX, "events {", "}", "http {", "    include /etc/exm-missing;", "}"))):
+        equal(validate(alice, edit)[name]["result"], "failed", edit)
+
+
+def test_mounts_below_etc_are_seen(t):
+    """And what is staged in one is, there and nowhere else."""
+    nginx_site(t)
+    certificates, name = t.folder("/etc/nginx/conf.d"), "/etc/nginx/conf.d/exm.conf"
+    daemon.run("mount", "-t", "tmpfs", "exm", str(certificates))
+    t.undo(lambda: daemon.run("umount", str(certificates)))
+    Path(name).write_text("server_tokens off;\n")
+    alice = writer(t)
+    include = text(NGINX, "events {", "}", "http {", "    include conf.d/exm.conf;", "}")
+    equal(validate(alice, include)["nginx"]["result"], "passed")
+    report = validate(alice, include, text(name, "nonsense on;"))["nginx"]
+    equal((report["result"], report["file"], report["line"]), ("failed", name, 1))
+    equal(Path(name).read_text(), "server_tokens off;\n")
 
 
 def test_revert_to_what_is_not_valid_is_refused(t):
@@ -330,6 +380,7 @@ def test_jail(t):
     """What a checker tries, as root and as nobody: all of it is refused, and the host is as it was."""
     t.file(SECRET, CANARY, mode=0o600)
     t.keep(TARGET)
+    shared_device(t, "/dev/hugepages")
     validators(t, as_root=hostile("try", "User=root", "Processes=4"), as_user=hostile("try", "Processes=4"),
                with_rights=hostile("try", "User=root", "Capabilities=CAP_DAC_READ_SEARCH CAP_SETUID",
                                    "Sockets=inet netlink pair", "ProcSubset=all", "Processes=4"))
@@ -341,8 +392,9 @@ def test_jail(t):
         lines = reports[name]["output"].splitlines()
         has(lines, "end")
         equal({line[5:] for line in lines if line.startswith("done ")}, can, name)
-        assert sum(line.startswith("refused ") for line in lines) >= 25, lines
-    for trace in ("/etc/exm-hostile", "/tmp/exm-hostile", "/run/exm-hostile", "/var/tmp/exm-hostile"):
+        assert sum(line.startswith("refused ") for line in lines) >= 35, lines
+    for directory in ("/dev/hugepages", "/etc", "/tmp", "/run", "/var/tmp"):
+        trace = f"{directory}/exm-hostile"
         assert not os.path.exists(trace), trace
     equal(jails(), [])
 
@@ -394,7 +446,7 @@ def test_module_of_nginx(t):
     edit = text(NGINX, f"load_module {module};", "events {", "}", "http {", "}")
     report = validate(writer(t, "bob", words=True), edit)["nginx"]
     has(report["output"], "module: etc refused", "module: unix refused", "module: fork refused",
-        f"module: secret {CANARY}")
+        "module: thread joined", f"module: secret {CANARY}")
     report = validate(writer(t), edit)["nginx"]
     has_not(str(report), CANARY)
     equal(daemon.difference(before, daemon.etc_state(before)), [])

@@ -25,7 +25,8 @@ static int setup(void **state)
 {
         static const char text[] =
                 "[Validator]\nFiles=/etc/web.conf /etc/web.d/*\nCommand=/usr/bin/web\nCpuSec=3\n"
-                "TimeoutSec=7\n[Location]\na=in %f:%l$\nb=line %l of %f\nc=^at %l$\n"
+                "TimeoutSec=7\nEmpty=/var/spool/web\n[Location]\na=in %f:%l$\nb=line %l of "
+                "%f\nc=^at %l$\n"
                 "[Inconclusive]\nx=no (network|clock)\n[Failed]\ny=continuing$\n";
         Node gone = { 0 }, after = { .kind = NODE_FILE, .content = (char *)"1\n2\n3\n", .size = 6 };
         int fd = mkstemp(definition);
@@ -77,6 +78,28 @@ static void test_result(void **state)
                 { RUN_EXITED, 1, "no clock\nbad word in /etc/web.conf:1\n", REPORT_FAILED },
                 { RUN_EXITED, 0, "bad, continuing\n", REPORT_FAILED },
                 { RUN_EXITED, 1, "no clock\nbad, continuing\n", REPORT_FAILED },
+                /* What the jail hides is not found, */
+                { RUN_EXITED, 1, "open() \"/home/x/y\" failed (2: No such file or directory)\n",
+                  REPORT_INCONCLUSIVE },
+                { RUN_EXITED, 1, "\"/root/x\": No such file or directory in /etc/web.conf:1\n",
+                  REPORT_INCONCLUSIVE },
+                { RUN_EXITED, 1, "w: Command /mnt/x is not executable: No such file or directory",
+                  REPORT_INCONCLUSIVE },
+                { RUN_EXITED, 1, "/var/spool/web/x does not exist", REPORT_INCONCLUSIVE },
+                { RUN_EXITED, 1, "unix:/run/web.sock not found", REPORT_INCONCLUSIVE },
+                { RUN_EXITED, 1, "/var/lib/exmachina: No such file or directory",
+                  REPORT_INCONCLUSIVE },
+                { RUN_EXITED, 1, "/srv/x: Read-only file system", REPORT_INCONCLUSIVE },
+                /* what it does not hide is missing, */
+                { RUN_EXITED, 1, "/srv/home/x: No such file or directory", REPORT_FAILED },
+                { RUN_EXITED, 1, "/homes/x: No such file or directory", REPORT_FAILED },
+                { RUN_EXITED, 1, "/home/../srv/x: No such file or directory", REPORT_FAILED },
+                { RUN_EXITED, 1, "/etc/x: No such file or directory", REPORT_FAILED },
+                { RUN_EXITED, 1, "home/x: No such file or directory", REPORT_FAILED },
+                /* and it may be wrong in another way, or something else may be. */
+                { RUN_EXITED, 1, "/home/x: syntax error", REPORT_FAILED },
+                { RUN_EXITED, 1, "/home/x: not found\nbad in /etc/web.conf:1\n", REPORT_FAILED },
+                { RUN_EXITED, 1, "/home/x: not found, continuing", REPORT_FAILED },
                 { RUN_SIGNALLED, SIGSEGV, "no network", REPORT_FAILED },
                 { RUN_TIMEOUT, 0, "no network", REPORT_FAILED },
                 { RUN_OUTPUT, 0, "no network", REPORT_FAILED },
