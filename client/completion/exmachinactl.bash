@@ -16,9 +16,11 @@ __exmachinactl_words() {
         mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
 }
 
-# Names of packages that apt knows here: the service has no list of them.
+# Names of packages that apt knows here: the service has no list of them. Where apt keeps no cache it
+# makes one in memory.
 __exmachinactl_packages() {
-        mapfile -t COMPREPLY < <(apt-cache --no-generate pkgnames "$cur" 2>/dev/null | head -n 500)
+        mapfile -t COMPREPLY < <({ apt-cache --no-generate pkgnames "$cur" || apt-cache pkgnames "$cur"; } \
+                2>/dev/null | head -n 500)
 }
 
 # After an option that takes an argument; false: this is none.

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """exmachinactl package: what it prints, how it ends, the bar on a terminal. (The service: test_packages.py.)"""
 import signal
+from pathlib import Path
 
 import daemon
 import repository
 import test_packages
+from bus import GLib, NAME, OBJECT
 from case import equal, has, has_not
 from ctl import Cut, Terminal, ctl, start
 from repository import installed
@@ -62,13 +64,31 @@ def test_a_lost_connection_is_said(t):
     daemon.wait_for(lambda: installed("exm-slow") == "1.0", "the installation", 20)
 
 
+def connection_of(t, program):
+    for name in t.root.bus("ListNames"):
+        if name.startswith(":"):
+            process = t.root.bus("GetConnectionUnixProcessID", GLib.Variant("(s)", (name,)))
+            if Path(f"/proc/{process}/comm").read_text() == program + "\n":
+                return name
+    raise AssertionError(f"{program} is not on the bus")
+
+
 def test_bar_on_a_terminal(t):
+    """What others send for progress is not shown."""
     test_packages.use(t, repository.source())
+    record = t.keep("/run/exm-typescript")
     terminal = Terminal(t, "root")
-    terminal.type("exmachinactl package install exm-slow; echo status $?.")
-    terminal.wait("[", "install exm-slow")
+    terminal.type(f"script -qec 'exmachinactl package install exm-slow' {record}; echo status $?.")
+    terminal.wait("[", "% install exm-slow")
+    bob = t.client("bob")
+    for operation in ("", "exmachinactl-"):
+        bob.connection.emit_signal(connection_of(t, "exmachinactl"), OBJECT, NAME + ".Packages", "Progress",
+                                   GLib.Variant("(sus)", (operation, 99, "forged")))
+    bob.ping()
     GO.touch()
     has_not(terminal.wait("ACTION  PACKAGE  VERSION\ninstall exm-slow 1.0", "status 0."), "%")
+    has(record.read_text(), "install exm-slow", "\x1b[K[")
+    has_not(record.read_text(), "forged")
     terminal.clear()
     terminal.type("exmachinactl package status exm-slow exm-base; echo status $?.")
     terminal.wait("PACKAGE  INSTALLED CANDIDATE AUTOMATIC\nexm-slow 1.0       1.0       no", "status 3.")

@@ -135,6 +135,14 @@ def test_password_is_asked_for_on_the_terminal(t):
     terminal.wait("status 0.")
     has_not(terminal.screen(), "mechanical")
     equal((text(), t.root.History.ListChanges(limit=1)[0]["user"]), (CHANGED, "alice"))
+    # Somebody else's change needs a right of its own, for what it was and for what it did.
+    change = t.root.Config.Apply([("set", ["/files/etc/hosts/1/alias", "me"])])
+    terminal.clear()
+    terminal.type(f"exmachinactl --no-pager show {change}; echo status $?.")
+    for n in (1, 2):
+        daemon.wait_for(lambda: terminal.screen().count("Password: ") == n, f"question {n}", 30)
+        terminal.type("mechanical")
+    terminal.wait(f"change {change} is applied", "user: root", "status 0.")
 
 
 # ---------------------------------------------------------------- what a terminal shows
@@ -179,6 +187,8 @@ def test_bash_completes(t):
                           ("exmachinactl set -m why /etc/hosts/2/al", "exmachinactl set -m why /etc/hosts/2/alias"),
                           ("exmachinactl diff rm /etc/hosts/2/#c", "exmachinactl diff rm /etc/hosts/2/#comment"),
                           ("exmachinactl status systemd-journald.serv", "exmachinactl status systemd-journald.service "),
+                          ("exmachinactl package rem", "exmachinactl package remove "),
+                          ("exmachinactl package status systemd-sys", "exmachinactl package status systemd-sysv "),
                           ("exmachinactl set --conf", "exmachinactl set --confirm="),
                           ("exmachinactl get --json=pr", "exmachinactl get --json=pretty ")):
         terminal.keys("C-u")
@@ -197,6 +207,8 @@ def test_zsh_completes(t):
                           ("exmachinactl get /etc/hostn", "exmachinactl get /etc/hostname"),
                           ("exmachinactl set -m why /etc/hosts/2/al", "exmachinactl set -m why /etc/hosts/2/alias"),
                           ("exmachinactl status systemd-journald.serv", "exmachinactl status systemd-journald.service "),
+                          ("exmachinactl package rem", "exmachinactl package remove "),
+                          ("exmachinactl package status systemd-sys", "exmachinactl package status systemd-sysv "),
                           ("exmachinactl set --conf", "exmachinactl set --confirm="),
                           ("exmachinactl get --json=pr", "exmachinactl get --json=pretty ")):
         terminal.keys("C-u")
