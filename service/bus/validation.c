@@ -228,8 +228,9 @@ static void start_checks(Call *call, ChecksDone done)
         const Manager *m = call->manager;
         int r;
 
-        r = checks_start(call->validation->checks, m->jails, m->pool, done, call);
-        if (r < 0)
+        r = checks_start(call->validation->checks, m->jails, m->pool, call->uid, done, call,
+                         &call->failure);
+        if (r != 0)
                 call_fail(call, r);
 }
 

@@ -27,6 +27,7 @@ struct Checks {
         size_t n_reports;
         Jails *jails;
         TaskPool *pool;
+        uid_t uid;
         ChecksDone done; /* NULL: freed */
         void *userdata;
         CheckRun *run;
@@ -293,17 +294,24 @@ static int run_next(Checks *checks)
         int r;
 
         if (!checks->future->outside)
-                return check_run_start(&checks->run, checks->jails, &jail, on_run_done, checks);
+                return check_run_start(&checks->run, checks->jails, checks->uid, &jail, on_run_done,
+                                       checks);
         r = keep_result(checks, &(RunResult){ .end = RUN_OUTSIDE });
         return r < 0 ? r : read_report(checks);
 }
 
-int checks_start(Checks *checks, Jails *jails, TaskPool *pool, ChecksDone done, void *userdata)
+int checks_start(Checks *checks, Jails *jails, TaskPool *pool, uid_t uid, ChecksDone done,
+                 void *userdata, Failure *f)
 {
         if (checks->n == 0)
                 return -EINVAL;
+        if (jails_full(jails, uid))
+                return failure_set(f, EXM_E_LIMIT_EXCEEDED,
+                                   "too many of your changes wait to be checked; try again when "
+                                   "one of them has been");
         checks->jails = jails;
         checks->pool = pool;
+        checks->uid = uid;
         checks->done = done;
         checks->userdata = userdata;
         return run_next(checks);

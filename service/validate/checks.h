@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "util/failure.h"
 #include "util/task.h"
 #include "validate/report.h"
 #include "validate/run.h"
@@ -23,8 +24,10 @@ Checks *checks_free(Checks *checks);
 /* r: 0, and a report for each run; -errno. In it the checks may be freed. */
 typedef void (*ChecksDone)(int r, void *userdata);
 
-/* Runs them. `done` never runs before this returns. Returns: 0 or -errno. */
-int checks_start(Checks *checks, Jails *jails, TaskPool *pool, ChecksDone done, void *userdata);
+/* Runs them, in turns of `uid`. `done` never runs before this returns. Returns: 0;
+ * EXM_E_LIMIT_EXCEEDED with a sentence: so much waits for this uid already; -errno. */
+int checks_start(Checks *checks, Jails *jails, TaskPool *pool, uid_t uid, ChecksDone done,
+                 void *userdata, Failure *f);
 
 /* Returns: how many runs there are to be. */
 size_t checks_count(const Checks *checks);

@@ -13,15 +13,14 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <unistd.h>
 
 #include <systemd/sd-event.h>
 #include <systemd/sd-id128.h>
 
 #include "util/log.h"
+#include "validate/turns.h"
 
-#define RUNS_MAX      2U
 #define WORDS_KEPT    (64U << 10)
 #define WORDS_MAX     (1U << 20)
 #define CONTROL_BYTES 512U
@@ -36,17 +35,16 @@
 struct Jails {
         sd_bus *bus;
         JailConfig config;
-        unsigned n_running;
-        TAILQ_HEAD(, CheckRun) waiting;
+        Turns turns;
 };
 
 struct CheckRun {
-        TAILQ_ENTRY(CheckRun) entry;
+        Turn turn; /* first: one is the other */
         Jails *jails;
         JailRun jail;
         RunDone done;
         void *userdata;
-        bool started, waiting, ended;
+        bool ended;
         char unit[64];
         sd_bus_slot *call;
         sd_event_source *output, *control, *timer, *end;
@@ -65,7 +63,7 @@ int jails_new(Jails **ret, sd_bus *bus, const JailConfig *config)
         if (!jails)
                 return -ENOMEM;
         *jails = (Jails){ .bus = bus, .config = *config };
-        TAILQ_INIT(&jails->waiting);
+        turns_init(&jails->turns);
         *ret = jails;
         return 0;
 }
@@ -103,21 +101,15 @@ static void release(CheckRun *run)
         run->control = sd_event_source_disable_unref(run->control);
         run->timer = sd_event_source_disable_unref(run->timer);
         run->end = sd_event_source_disable_unref(run->end);
-        if (run->waiting)
-                TAILQ_REMOVE(&run->jails->waiting, run, entry);
-        run->waiting = false;
-        if (run->started) {
-                run->started = false;
-                run->jails->n_running--;
-                run_next(run->jails);
-        }
+        turns_end(&run->jails->turns, &run->turn);
+        run_next(run->jails);
 }
 
 CheckRun *check_run_free(CheckRun *run)
 {
         if (!run)
                 return NULL;
-        if (run->started && !run->ended)
+        if (run->turn.running && !run->ended)
                 stop_unit(run);
         release(run);
         free(run->words);
@@ -325,15 +317,12 @@ static int start_unit(CheckRun *run)
 
 static void run_next(Jails *jails)
 {
-        CheckRun *run;
-        int r;
+        Turn *turn;
 
-        while (jails->n_running < RUNS_MAX && (run = TAILQ_FIRST(&jails->waiting))) {
-                TAILQ_REMOVE(&jails->waiting, run, entry);
-                run->waiting = false;
-                run->started = true;
-                jails->n_running++;
-                r = start_unit(run);
+        while ((turn = turns_next(&jails->turns))) {
+                CheckRun *run = (CheckRun *)turn;
+                int r = start_unit(run);
+
                 if (r < 0) {
                         log_error("%s: %s", run->unit, strerror(-r));
                         finish_in_trouble(run, "its unit could not be asked for");
@@ -341,7 +330,13 @@ static void run_next(Jails *jails)
         }
 }
 
-int check_run_start(CheckRun **ret, Jails *jails, const JailRun *jail, RunDone done, void *userdata)
+bool jails_full(const Jails *jails, uid_t uid)
+{
+        return turns_full(&jails->turns, uid);
+}
+
+int check_run_start(CheckRun **ret, Jails *jails, uid_t uid, const JailRun *jail, RunDone done,
+                    void *userdata)
 {
         sd_id128_t id;
         CheckRun *run;
@@ -356,8 +351,7 @@ int check_run_start(CheckRun **ret, Jails *jails, const JailRun *jail, RunDone d
         *run = (CheckRun){ .jails = jails, .jail = *jail, .done = done, .userdata = userdata };
         snprintf(run->unit, sizeof(run->unit), "exmachina-validate-%016" PRIx64 ".service",
                  id.qwords[0]);
-        run->waiting = true;
-        TAILQ_INSERT_TAIL(&jails->waiting, run, entry);
+        turns_wait(&jails->turns, &run->turn, uid);
         *ret = run;
         run_next(jails);
         return 0;

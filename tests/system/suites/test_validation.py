@@ -423,6 +423,22 @@ def test_limits(t):
     has_not(processes, str(HOSTILE))
 
 
+def test_one_user_does_not_delay_another(t):
+    """However many checks alice has, and however long they take; and she cannot have any number waiting."""
+    t.keep(TARGET), t.keep("/etc/networks")
+    validators(t, slow=hostile("sleeps", "TimeoutSec=300"), quick=checker("/bin/true", files="/etc/networks"))
+    alice, bob = writer(t), writer(t, "bob")
+    for _ in range(3):
+        transaction = alice.begin()
+        transaction.Edit([text(TARGET, "127.0.0.1 x")])
+        transaction.later("Validate", timeout=300)
+    daemon.wait_for(jails, "a jail", 30)
+    equal(validate(bob, text("/etc/networks", "loopback 127.0.0.0"))["quick"]["result"], "passed")
+    daemon.wait_for(lambda: len(jails()) == 1, "the one jail of alice", 30)
+    alice.close()
+    daemon.wait_for(lambda: not jails(), "end of the jail", 30)
+
+
 def test_vanished_caller_ends_its_validation(t):
     t.keep(TARGET)
     validators(t, slow=hostile("sleeps", "TimeoutSec=300"))
