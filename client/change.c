@@ -112,9 +112,9 @@ int change_append_options(const Session *session, sd_bus_message *m, char token[
 
 /* ---------------------------------------------------------------- a lost reply */
 
-/* One question to the history. Returns: 0 (*ret may be an empty array); negative: nobody answered.
- */
-static int ask_history(Session *session, const char *token, json_t **ret)
+/* One question to the history, for a token or (NULL) a number, of which nobody is told if it fails.
+ * Returns: 0 (*ret may be an empty array); negative: nobody answered. */
+static int ask_history(Session *session, const char *token, uint64_t change, json_t **ret)
 {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
@@ -124,7 +124,8 @@ static int ask_history(Session *session, const char *token, json_t **ret)
         r = session_new_call(session, &m, SERVICE_PATH, "History", "ListChanges");
         if (r != 0)
                 return r < 0 ? r : -ENOTCONN;
-        r = sd_bus_message_append(m, "a{sv}", 1, "token", "s", token);
+        r = token ? sd_bus_message_append(m, "a{sv}", 1, "token", "s", token)
+                  : sd_bus_message_append(m, "a{sv}", 1, "id", "t", change);
         if (r < 0)
                 return r;
         r = sd_bus_call(session->bus, m, 0, &error, &reply);
@@ -163,7 +164,7 @@ static int ask_until_known(Session *session, const char *token, uint64_t *ret)
                 const json_t *record;
 
                 usleep(FIND_OUT_MSEC * 1000);
-                if (ask_history(session, token, &records) < 0) {
+                if (ask_history(session, token, 0, &records) < 0) {
                         session_disconnect(session);
                         continue;
                 }
@@ -242,7 +243,9 @@ static int diffs_to_json(const json_t *diffs, json_t **ret)
         return 0;
 }
 
-static int print_json(Session *session, uint64_t change, const char *state, const json_t *diffs)
+/* `inconclusive` NULL: none. */
+static int print_json(Session *session, uint64_t change, const char *state, const json_t *diffs,
+                      json_t *inconclusive)
 {
         _cleanup_json_ json_t *list = NULL, *answer = NULL;
         int r;
@@ -250,15 +253,16 @@ static int print_json(Session *session, uint64_t change, const char *state, cons
         r = diffs_to_json(diffs, &list);
         if (r < 0)
                 return r;
-        answer = json_pack("{s:I,s:s,s:O}", "change", (json_int_t)change, "state", state, "diffs",
-                           list);
+        answer = json_pack("{s:I,s:s,s:O,s:o}", "change", (json_int_t)change, "state", state,
+                           "diffs", list, "inconclusive",
+                           inconclusive ? json_incref(inconclusive) : json_array());
         return answer ? output_json(session->output, answer) : -ENOMEM;
 }
 
 int change_show_diffs(Session *session, const json_t *diffs)
 {
         if (output_is_json(session->output))
-                return print_json(session, 0, "none", diffs);
+                return print_json(session, 0, "none", diffs, NULL);
         if (json_array_size(diffs) == 0)
                 output_note(session->output, "nothing would change");
         output_open_pager(session->output);
@@ -268,31 +272,68 @@ int change_show_diffs(Session *session, const json_t *diffs)
 int change_taken_back(Session *session, uint64_t change, const json_t *diffs)
 {
         if (output_is_json(session->output))
-                return print_json(session, change, "reverted", diffs);
+                return print_json(session, change, "reverted", diffs, NULL);
         output_note(session->output, "change %" PRIu64 " was pending and is taken back", change);
         return session->output->quiet ? 0 : output_diffs(session->output, diffs);
+}
+
+/* The names of the validators that could not judge it. The change is made, whether or not the
+ * history answers. Returns: an array; NULL if nobody has answered. */
+static json_t *ask_inconclusive(Session *session, uint64_t change)
+{
+        _cleanup_json_ json_t *records = NULL;
+
+        if (ask_history(session, NULL, change, &records) < 0)
+                return NULL;
+        return json_incref(json_object_get(json_array_get(records, 0), "inconclusive"));
+}
+
+static void note_inconclusive(const Session *session, uint64_t change, const json_t *names)
+{
+        const json_t *name;
+        size_t i;
+
+        json_array_foreach(names, i, name)
+                output_note(session->output,
+                            "note: validator %s could not judge change %" PRIu64
+                            "; 'exmachinactl validate' shows beforehand what it says",
+                            json_string_value(name), change);
+}
+
+static void note_unchanged(const Session *session)
+{
+        const Options *options = session->options;
+
+        output_note(session->output, "nothing had to be changed%s",
+                    options->reload || options->restart || options->reload_affected
+                            ? ": no unit was reloaded or restarted"
+                            : "");
 }
 
 int change_finish(Session *session, uint64_t change, const json_t *diffs)
 {
         unsigned confirm = session->options->confirm;
+        _cleanup_json_ json_t *inconclusive = NULL;
         int r = 0;
 
+        if (change > 0)
+                inconclusive = ask_inconclusive(session, change);
         if (output_is_json(session->output)) {
                 r = print_json(session, change,
                                change == 0   ? "none"
                                : confirm > 0 ? "pending"
                                              : "applied",
-                               diffs);
+                               diffs, inconclusive);
         } else if (!session->output->quiet) {
                 r = output_diffs(session->output, diffs);
         }
         if (r < 0)
                 return r;
         if (change == 0) {
-                output_note(session->output, "nothing had to be changed");
+                note_unchanged(session);
                 return 0;
         }
+        note_inconclusive(session, change, inconclusive);
         if (confirm > 0)
                 return countdown_run(session, change, confirm);
         output_note(session->output,
@@ -301,7 +342,6 @@ int change_finish(Session *session, uint64_t change, const json_t *diffs)
         return 0;
 }
 
-/* Returns: as change_find(), and 0 with *ret NULL. */
 static int look_up(Session *session, uint64_t number, bool all, json_t **ret)
 {
         _cleanup_json_ json_t *reply = NULL;

@@ -59,13 +59,20 @@ static int add_row(Table *table, const json_t *record)
 {
         _cleanup_free_ char *time = time_show(field_number(record, "time"));
         _cleanup_free_ char *files = field_join(record, "files", " ");
+        _cleanup_free_ char *units = field_join(record, "units", " ");
         const char *state = field_string(record, "state");
         char id[24];
-        const char *cells[] = { id,    time,  field_string(record, "user"),
-                                state, files, field_string(record, "message") };
+        const char *cells[] = { id,
+                                time,
+                                field_string(record, "user"),
+                                state,
+                                files,
+                                field_string(record, "message"),
+                                units,
+                                field_string(record, "reason") };
         int r;
 
-        if (!time || !files)
+        if (!time || !files || !units)
                 return -ENOMEM;
         snprintf(id, sizeof(id), "%" PRIu64, field_number(record, "id"));
         r = table_add(table, cells);
@@ -82,7 +89,9 @@ int verb_history(Session *session, int argc, char **argv)
                                           { .name = "USER" },
                                           { .name = "STATE" },
                                           { .name = "FILES", .shrinks = true },
-                                          { .name = "MESSAGE", .shrinks = true } };
+                                          { .name = "MESSAGE", .shrinks = true },
+                                          { .name = "UNITS", .shrinks = true },
+                                          { .name = "REASON", .shrinks = true } };
         _cleanup_(table_free_cleanup) Table *table = NULL;
         _cleanup_message_ sd_bus_message *m = NULL;
         _cleanup_json_ json_t *reply = NULL;
@@ -125,7 +134,7 @@ static int print_field(const Output *output, const char *name, const char *value
 
         if (value[0] == '\0')
                 return 0;
-        printf("%s%10s:%s ", colour_on(output, COLOUR_DIM), name, colour_off(output, COLOUR_DIM));
+        printf("%s%12s:%s ", colour_on(output, COLOUR_DIM), name, colour_off(output, COLOUR_DIM));
         r = output_text(output, COLOUR_NONE, value, false);
         putchar('\n');
         return r;
@@ -137,10 +146,11 @@ static int print_record(const Output *output, const json_t *record)
         _cleanup_free_ char *time = time_show(field_number(record, "time"));
         _cleanup_free_ char *files = field_join(record, "files", " ");
         _cleanup_free_ char *units = field_join(record, "units", " ");
+        _cleanup_free_ char *inconclusive = field_join(record, "inconclusive", " ");
         const char *state = field_string(record, "state");
         int r = 0;
 
-        if (!time || !files || !units)
+        if (!time || !files || !units || !inconclusive)
                 return -ENOMEM;
         printf("%schange %" PRIu64 "%s is %s%s%s", colour_on(output, COLOUR_BOLD),
                field_number(record, "id"), colour_off(output, COLOUR_BOLD),
@@ -157,7 +167,9 @@ static int print_record(const Output *output, const json_t *record)
                 r = print_field(output, fields[i], field_string(record, fields[i]));
         if (r == 0)
                 r = print_field(output, "files", files);
-        return r == 0 ? print_field(output, "units", units) : r;
+        if (r == 0)
+                r = print_field(output, "units", units);
+        return r == 0 ? print_field(output, "inconclusive", inconclusive) : r;
 }
 
 int verb_show(Session *session, int argc, char **argv)

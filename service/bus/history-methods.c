@@ -100,6 +100,11 @@ static int check_revertible(Call *call)
 
         if (record->state == CHANGE_APPLIED || record->state == CHANGE_PENDING)
                 return 0;
+        if (record->state == CHANGE_PREPARED)
+                return failure_set(&call->failure, EXM_E_CONFLICT,
+                                   "change %" PRIu64 " is still being made: wait until it has come "
+                                   "to its end, and see ListChanges",
+                                   record->id);
         return failure_set(&call->failure, EXM_E_CONFLICT,
                            "change %" PRIu64 " is %s: there is nothing to take back", record->id,
                            change_state_to_string(record->state));

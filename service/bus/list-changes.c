@@ -2,6 +2,7 @@
 /*
  * list-changes.c - History.ListChanges: a filter for the journal, and its records as dictionaries.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "bus/history.h"
@@ -9,40 +10,39 @@
 #include "bus/query.h"
 #include "bus/signals.h"
 
-static int append_files(sd_bus_message *reply, const ChangeRecord *record)
+static int append_list(sd_bus_message *reply, const char *key, char *const *names)
 {
         int r;
 
         r = sd_bus_message_open_container(reply, 'e', "sv");
         if (r >= 0)
-                r = sd_bus_message_append_basic(reply, 's', "files");
+                r = sd_bus_message_append_basic(reply, 's', key);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'v', "as");
         if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "s");
-        for (size_t i = 0; r >= 0 && i < record->n_steps; i++)
-                r = sd_bus_message_append_basic(reply, 's', record->steps[i].path);
-        for (int i = 0; r >= 0 && i < 3; i++)
+                r = sd_bus_message_append_strv(reply, (char **)names);
+        for (int i = 0; r >= 0 && i < 2; i++)
                 r = sd_bus_message_close_container(reply);
         return r;
 }
 
-static int append_units(sd_bus_message *reply, const ChangeRecord *record)
+/* The strings are the record's. */
+static int append_lists(sd_bus_message *reply, const ChangeRecord *record)
 {
+        _cleanup_free_ char **files = calloc(record->n_steps + 1, sizeof(*files)),
+                            **units = calloc(record->n_units + 1, sizeof(*units));
         int r;
 
-        r = sd_bus_message_open_container(reply, 'e', "sv");
+        if (!files || !units)
+                return -ENOMEM;
+        for (size_t i = 0; i < record->n_steps; i++)
+                files[i] = record->steps[i].path;
+        for (size_t i = 0; i < record->n_units; i++)
+                units[i] = record->units[i].id;
+        r = append_list(reply, "files", files);
         if (r >= 0)
-                r = sd_bus_message_append_basic(reply, 's', "units");
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'v', "as");
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "s");
-        for (size_t i = 0; r >= 0 && i < record->n_units; i++)
-                r = sd_bus_message_append_basic(reply, 's', record->units[i].id);
-        for (int i = 0; r >= 0 && i < 3; i++)
-                r = sd_bus_message_close_container(reply);
-        return r;
+                r = append_list(reply, "units", units);
+        return r < 0 ? r : append_list(reply, "inconclusive", record->inconclusive);
 }
 
 static int append_record(Call *call, sd_bus_message *reply, const ChangeRecord *record)
@@ -52,6 +52,10 @@ static int append_record(Call *call, sd_bus_message *reply, const ChangeRecord *
 
         for (size_t i = 0; i < record->n_steps; i++)
                 bytes += strlen(record->steps[i].path) + 8;
+        for (size_t i = 0; i < record->n_units; i++)
+                bytes += strlen(record->units[i].id) + 8;
+        for (size_t i = 0; record->inconclusive && record->inconclusive[i]; i++)
+                bytes += strlen(record->inconclusive[i]) + 8;
         r = call_budget(call, bytes);
         if (r != 0)
                 return r;
@@ -70,9 +74,7 @@ static int append_record(Call *call, sd_bus_message *reply, const ChangeRecord *
                 r = sd_bus_message_append(reply, "{sv}", "timezone", "(ss)", record->zone_before,
                                           record->zone_after);
         if (r >= 0)
-                r = append_files(reply, record);
-        if (r >= 0)
-                r = append_units(reply, record);
+                r = append_lists(reply, record);
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 

@@ -15,6 +15,7 @@
 #include "bus/render.h"
 #include "bus/transaction.h"
 #include "util/log.h"
+#include "util/strv.h"
 #include "validate/checks.h"
 
 #define RECORD_BYTES_MAX (256U << 10) /* of words, kept with a change */
@@ -195,20 +196,23 @@ int validation_record(const Call *call, ChangeRecord *record)
         const Report *reports;
         size_t n, size, left = RECORD_BYTES_MAX;
         FILE *out;
+        int r = 0;
 
         reports = checks_reports(call->validation->checks, &n);
         out = open_memstream(&record->checks, &size);
         if (!out)
                 return -ENOMEM;
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n && r == 0; i++) {
                 int length = (int)strnlen(reports[i].words, left);
 
+                if (reports[i].result == REPORT_INCONCLUSIVE)
+                        r = strv_extend_unique(&record->inconclusive, reports[i].validator);
                 left -= (size_t)length;
                 fprintf(out, "%s: %s (%s)\n%.*s\n", reports[i].validator,
                         report_result_to_string(reports[i].result), reports[i].summary, length,
                         reports[i].words);
         }
-        return fclose(out) == 0 ? 0 : -ENOMEM;
+        return fclose(out) == 0 ? r : -ENOMEM;
 }
 
 static int check_option(Call *call)

@@ -20,7 +20,7 @@
 /* In the order of load_change(). */
 #define CHANGE_COLUMNS                                                                             \
         "id, time, uid, user, authority, message, token, state, reason, reverts, confirm_within,"  \
-        " pending_since, deadline, boot_id, grace"
+        " pending_since, deadline, boot_id, grace, inconclusive"
 
 static void load_strings(Statement *s, int column, char ***ret)
 {
@@ -84,6 +84,7 @@ static void load_change(Statement *s, ChangeRecord *record)
         record->deadline = (uint64_t)statement_int(s, 12);
         load_boot_id(s, 13, record->boot_id);
         record->grace = (uint32_t)statement_int(s, 14);
+        load_strings(s, 15, &record->inconclusive);
 }
 
 static void load_kind(Statement *s, int column, Node *node)

@@ -168,14 +168,19 @@ static uint64_t record_bytes(const ChangeRecord *record)
 static int insert_change(sqlite3 *connection, const ChangeRecord *record)
 {
         _cleanup_statement_ Statement s = { 0 };
+        _cleanup_free_ char *inconclusive = NULL;
+        size_t inconclusive_size;
 
+        if (pack_strings(record->inconclusive, &inconclusive, &inconclusive_size) < 0)
+                return SQLITE_NOMEM;
         statement_init(
                 &s, connection,
                 "INSERT INTO change (id, time, uid, user, authority, message, token, state,"
                 " reason, reverts, confirm_within, pending_since, deadline, boot_id, grace,"
-                " checks, bytes) VALUES (:id, :time, :uid, :user, :authority, :message, :token,"
+                " checks, inconclusive, bytes) VALUES (:id, :time, :uid, :user, :authority, "
+                ":message, :token,"
                 " 'prepared', '', :reverts, :confirm_within, 0, 0, :boot_id, :grace, :checks,"
-                " :bytes)");
+                " :inconclusive, :bytes)");
         statement_bind_int(&s, ":id", (int64_t)record->id);
         statement_bind_int(&s, ":time", (int64_t)record->time);
         statement_bind_int(&s, ":uid", record->uid);
@@ -188,6 +193,7 @@ static int insert_change(sqlite3 *connection, const ChangeRecord *record)
         statement_bind_text(&s, ":boot_id", record->boot_id);
         statement_bind_int(&s, ":grace", record->grace);
         statement_bind_text(&s, ":checks", text_of(record->checks));
+        statement_bind_blob(&s, ":inconclusive", inconclusive, inconclusive_size);
         statement_bind_int(&s, ":bytes", (int64_t)record_bytes(record));
         return statement_run(&s);
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/strv.h"
+
 /* As in docs/api.md and in the database. */
 static const char *const state_names[_CHANGE_STATE_MAX] = {
         [CHANGE_PREPARED] = "prepared", [CHANGE_PENDING] = "pending", [CHANGE_APPLIED] = "applied",
@@ -80,6 +82,7 @@ void change_record_done(ChangeRecord *record)
         free(record->message);
         free(record->token);
         free(record->checks);
+        strv_free(record->inconclusive);
         free(record->reason);
         for (size_t i = 0; i < record->n_units; i++) {
                 free(record->units[i].id);

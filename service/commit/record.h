@@ -50,6 +50,7 @@ typedef struct ChangeRecord {
         char *token;     /* the caller's; "" none */
         char *checks;    /* what validators said of it; "" or NULL none; written, and not read back:
                           * for root alone, in the database */
+        char **inconclusive; /* names of the validators that could not judge it (strv) */
         ChangeState state;
         char *reason;     /* of `reverted` and `failed`; "" none */
         uint64_t reverts; /* the change that this one takes back; 0 none */

@@ -14,7 +14,8 @@
  * was begun with it, by which recovery knows what has seen the change.
  *
  * `checks` is what validators said of the change before it was made, for who can read the database:
- * it may hold any file that root can read.
+ * it may hold any file that root can read. `inconclusive` has the names of those that could not
+ * judge it, for who may see the change.
  *
  * Numbers are AUTOINCREMENT: one that was given out stays used when its change is pruned. A token
  * names one change of its owner.
@@ -91,6 +92,8 @@ static const char *const migrations[] = {
         "ALTER TABLE change DROP COLUMN units;",
         /* 3 -> 4 */
         "ALTER TABLE change ADD COLUMN checks TEXT NOT NULL DEFAULT '';",
+        /* 4 -> 5 */
+        "ALTER TABLE change ADD COLUMN inconclusive BLOB NOT NULL DEFAULT x'';",
 };
 
 SchemaList schema_list(void)

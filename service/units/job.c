@@ -185,7 +185,7 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
         int r;
 
         r = failure_set(&f, EXM_E_TIMEOUT,
-                        "%s: %s has not ended within %u seconds and goes on; see: systemctl "
+                        "%s: %s has not ended within %u seconds; see: systemctl "
                         "list-jobs, systemctl status %s",
                         j->request.id, unit_verb_to_string(j->verb),
                         j->request.units->limits->job_sec, j->request.id);

@@ -285,7 +285,7 @@ def test_history_shows_and_undoes(t):
     t.rules.allow("alice", "write-config")
     ctl(*SET, "-m", "tab\tand \\", user="alice")
     row = ctl("history", user="alice").out
-    equal(row.split("\t")[0::1][2:], ["alice", "applied", "/etc/hosts", "tab\\tand \\\\\n"])
+    equal(row.split("\t")[0::1][2:], ["alice", "applied", "/etc/hosts", "tab\\tand \\\\", "", "\n"])
     number = row.split("\t")[0]
     equal(ctl("history", user="bob").out, "")
     equal(ctl("history", "--since=1h", "--file=/etc/hosts", "-n1", user="alice").out, row)

@@ -9,6 +9,7 @@ import daemon
 from bus import PingWatch, expect
 from case import equal, has, has_not
 from changes import DATABASE
+from ctl import ctl
 
 SSHD = "/etc/ssh/sshd_config.d/50-test.conf"
 SUDOERS = "/etc/sudoers.d/test"
@@ -217,6 +218,30 @@ def test_masked_missing_and_inconclusive(t):
     assert alice.Config.Apply([text(TARGET, "127.0.0.1 x")]) > 0
     equal({n: r["result"] for n, r in validate(alice, text(SSHD, "Nonsense yes")).items()}, {"two": "failed"})
     equal(validate(alice), {})
+
+
+def test_what_a_validator_could_not_judge_is_told(t):
+    """In the history and after the commit, by its name alone; never what words claim."""
+    other = t.keep("/etc/default/exm-other")
+    t.keep(TARGET)
+    validators(t, one=checker('/bin/sh -c "echo no network here; exit 1"', "[Inconclusive]", "net=no network"),
+               two=checker('/bin/sh -c "echo; echo three: inconclusive"', files=other))
+    alice = writer(t)
+
+    def commit(file, content, *options):
+        return ctl(*options, "text", str(file), "-", stdin=content, user="alice")
+    for file, names in ((TARGET, ["one"]), (other, [])):
+        done = commit(file, "# 1\n", "-j")
+        equal(done.json["inconclusive"], names)
+        (has if names else has_not)(done.err, f"validator one could not judge change {done.json['change']};")
+        has(commit(file, "# 2\n").err, *[f"validator {name} could not judge" for name in names])
+        found = alice.History.ListChanges(limit=2)
+        equal([change["inconclusive"] for change in found], [names, names])
+        (has if names else has_not)(ctl("show", str(found[0]["id"]), user="alice").out, "inconclusive: one\n")
+    has(commit(other, "# 2\n", "--restart=exm-none").err, "no unit was reloaded or restarted")
+    has_not(commit(other, "# 2\n").err, "unit")
+    alice.History.Revert(next(c["id"] for c in alice.History.ListChanges() if c["files"] == [TARGET]))
+    equal(alice.History.ListChanges(limit=1)[0]["inconclusive"], ["one"])
 
 
 def test_words_are_kept_with_the_change(t):

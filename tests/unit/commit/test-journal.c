@@ -72,6 +72,8 @@ static ChangeRecord full_record(void)
         record.reverts = 17;
         record.confirm_within = 60;
         record.grace = 5;
+        assert_int_equal(strv_extend(&record.inconclusive, "fstab"), 0);
+        assert_int_equal(strv_extend(&record.inconclusive, "sshd"), 0);
         assert_int_equal(change_record_add_unit(&record, "a.service", "reload", true), 0);
         assert_int_equal(change_record_add_unit(&record, "b.service", "restart", false), 0);
         assert_int_equal(strv_extend(&record.steps[0].parents, "/etc/x"), 0);
@@ -161,6 +163,7 @@ static void assert_same_record(const ChangeRecord *found, const ChangeRecord *st
         assert_int_equal(found->reverts, stored->reverts);
         assert_int_equal(found->confirm_within, stored->confirm_within);
         assert_int_equal(found->grace, stored->grace);
+        assert_same_list(found->inconclusive, stored->inconclusive);
         assert_same_units(found, stored);
         assert_int_equal(found->n_steps, stored->n_steps);
         for (size_t i = 0; i < stored->n_steps; i++) {
