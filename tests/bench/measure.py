@@ -13,8 +13,8 @@ PROGRAMS = Path("/run/exmachina-bench")  # in the throwaway machine
 
 @dataclass
 class Row:
-    """One of the targets at most: `target`, times faster than the peer; `at_most` and `at_least`, times what
-    the peer has. Without a peer (None: it was left out) there is no ratio."""
+    """The ratio is how many times faster than the peer (`target` of them are to be reached), or, with `share`,
+    `at_most` or `at_least`, how many times what the peer has. No peer (None: it was left out), no ratio."""
     name: str
     ours: float
     peer: float = None
@@ -23,16 +23,17 @@ class Row:
     at_most: float = None
     at_least: float = None
     unit: str = "s"        # or "B", "/s"
+    share: bool = False
 
     @property
     def is_share(self):
-        return self.at_most is not None or self.at_least is not None
+        return self.share or self.at_most is not None or self.at_least is not None
 
     @property
     def ratio(self):
         if self.peer is None:
             return None
-        return self.peer / self.ours if self.target is not None else self.ours / self.peer
+        return self.ours / self.peer if self.is_share else self.peer / self.ours
 
     @property
     def is_met(self):
@@ -47,9 +48,9 @@ class Row:
             return f"≥ {self.target:g}x faster"
         if self.at_most is not None and self.at_least is not None:
             return f"{self.at_least:g}x to {self.at_most:g}x"
-        if self.is_share:
-            return f"≤ {self.at_most:g}x" if self.at_most is not None else f"≥ {self.at_least:g}x"
-        return "-"
+        if self.at_most is not None:
+            return f"≤ {self.at_most:g}x"
+        return "-" if self.at_least is None else f"≥ {self.at_least:g}x"
 
 
 def show(value, unit):

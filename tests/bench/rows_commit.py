@@ -85,4 +85,4 @@ def rows(quick):
         yield Row("small commit, journaled / durable file + durable SQLite", median(commits), median(both),
                   at_most=2, note=tails(commits, both))
         yield Row("the same with Begin and SetValue: a parser is started", median(wholes), median(both),
-                  note=tails(wholes, both))
+                  share=True, note=tails(wholes, both))
