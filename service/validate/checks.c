@@ -123,15 +123,11 @@ static int make_command(const Validator *v, const char *program, const char *eac
         return r;
 }
 
-static int add_check(Checks *checks, const Validator *v, const char *program, const char *each)
+/* Takes over `command`, which a damaged one has not. */
+static int append_check(Checks *checks, const Validator *v, char **command)
 {
-        char **command = NULL;
         Check *grown;
-        int r;
 
-        r = make_command(v, program, each, checks->future, &command);
-        if (r != 0)
-                return r < 0 ? r : 0;
         grown = reallocarray(checks->list, checks->n + 1, sizeof(*grown));
         if (!grown) {
                 strv_free(command);
@@ -140,6 +136,17 @@ static int add_check(Checks *checks, const Validator *v, const char *program, co
         checks->list = grown;
         checks->list[checks->n++] = (Check){ .validator = v, .command = command };
         return 0;
+}
+
+static int add_check(Checks *checks, const Validator *v, const char *program, const char *each)
+{
+        char **command = NULL;
+        int r;
+
+        r = make_command(v, program, each, checks->future, &command);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        return append_check(checks, v, command);
 }
 
 static int add_checks(Checks *checks, const Validator *v, const char *program)
@@ -163,6 +170,8 @@ static int plan_validator(Checks *checks, const Validator *v)
         glob_t found = { 0 };
         int r = 0;
 
+        if (v->damaged)
+                return append_check(checks, v, NULL);
         if (glob(v->command[0], GLOB_ERR, NULL, &found) != 0)
                 found.gl_pathc = 0;
         for (size_t i = 0; r == 0 && i < found.gl_pathc && i < PROGRAMS_MAX; i++)
@@ -174,7 +183,7 @@ static int plan_validator(Checks *checks, const Validator *v)
 
 static bool applies(const Validator *v, const Future *future)
 {
-        for (size_t i = 0; v->command && i < future->n_files; i++)
+        for (size_t i = 0; (v->command || v->damaged) && i < future->n_files; i++)
                 if (name_for(v, &future->files[i]))
                         return true;
         return false;
@@ -291,12 +300,13 @@ static int run_next(Checks *checks)
                                .command = check->command,
                                .future = checks->future->fd,
                                .future_bytes = checks->future->size };
+        const RunEnd not_run = check->validator->damaged ? RUN_DAMAGED : RUN_OUTSIDE;
         int r;
 
-        if (!checks->future->outside)
+        if (!check->validator->damaged && !checks->future->outside)
                 return check_run_start(&checks->run, checks->jails, checks->uid, &jail, on_run_done,
                                        checks);
-        r = keep_result(checks, &(RunResult){ .end = RUN_OUTSIDE });
+        r = keep_result(checks, &(RunResult){ .end = not_run });
         return r < 0 ? r : read_report(checks);
 }
 

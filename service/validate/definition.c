@@ -67,6 +67,7 @@ Validator *validator_free(Validator *v)
         strv_free(v->command);
         strv_free(v->empty);
         free(v->name);
+        free(v->damaged);
         free(v);
         return NULL;
 }
@@ -355,6 +356,39 @@ static int read_groups(Validator *v, const char *file)
         return r;
 }
 
+/* What it is about is read line by line: the damage may be one of syntax. */
+static void read_damaged_files(Validator *v)
+{
+        _cleanup_fclose_ FILE *file = fopen(v->damaged, "re");
+        _cleanup_free_ char *line = NULL;
+        size_t size = 0;
+
+        while (file && !v->files && getline(&line, &size, file) > 0) {
+                int n = 0;
+
+                sscanf(line, " Files = %n", &n);
+                line[strcspn(line, "\r\n")] = '\0';
+                if (n > 0 && read_files(v, line + n))
+                        v->files = strv_free(v->files);
+        }
+}
+
+static int make_damaged(Validator **ret, const char *file, const char *name)
+{
+        _cleanup_(validator_free_cleanup) Validator *v = NULL;
+
+        v = calloc(1, sizeof(*v));
+        if (!v)
+                return -ENOMEM;
+        v->name = strdup(name);
+        v->damaged = strdup(file);
+        if (!v->name || !v->damaged)
+                return -ENOMEM;
+        read_damaged_files(v);
+        *ret = TAKE_PTR(v);
+        return 0;
+}
+
 int validator_read(Validator **ret, const char *file, const char *name)
 {
         _cleanup_(validator_free_cleanup) Validator *v = NULL;
@@ -363,9 +397,8 @@ int validator_read(Validator **ret, const char *file, const char *name)
 
         *ret = NULL;
         if (stat(file, &st) < 0) {
-                r = -errno;
-                log_error("%s: cannot be read: %s", file, strerror(-r));
-                return r;
+                log_error("%s: cannot be read: %s", file, strerror(errno));
+                return make_damaged(ret, file, name);
         }
         if (st.st_size == 0)
                 return 0;
@@ -378,7 +411,7 @@ int validator_read(Validator **ret, const char *file, const char *name)
                           .processes = DEFAULT_PROCESSES };
         r = v->name ? read_groups(v, file) : -ENOMEM;
         if (r < 0)
-                return r;
+                return r == -EINVAL ? make_damaged(ret, file, name) : r;
         if (v->cpu_sec == 0)
                 v->cpu_sec = v->timeout_sec;
         *ret = TAKE_PTR(v);

@@ -53,10 +53,12 @@ typedef struct Validator {
         size_t n_locations;
         ValidatorPatterns failed; /* a line like that is a failure whatever the exit status is */
         ValidatorPatterns inconclusive; /* the jail is the reason, not the configuration */
+        char *damaged; /* NULL, or its file, of which only the globs are known: it cannot run */
+        const struct Validator *stand_in; /* checks in place of a damaged one; NULL: none does */
 } Validator;
 
-/* Reads one file. Returns: 0, with *ret NULL if the file is empty; -EINVAL (logged with file and
- * key); -ENOMEM. */
+/* Reads one file. One that is damaged is logged, with its key, and returned as such, with the globs
+ * if they can be read. Returns: 0, with *ret NULL if the file is empty; -ENOMEM. */
 int validator_read(Validator **ret, const char *file, const char *name);
 Validator *validator_free(Validator *validator);
 DEFINE_CLEANUP(Validator *, validator_free);

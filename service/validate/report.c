@@ -57,6 +57,11 @@ static const FutureFile *find_file(const Future *future, const char *name)
         return file;
 }
 
+static bool is_checked(const Validator *v, const FutureFile *file)
+{
+        return validator_matches(v, file->name) || validator_matches(v, file->path);
+}
+
 /* The one that it was to check, if there is but one. */
 static const FutureFile *only_file(const Validator *v, const Future *future)
 {
@@ -65,7 +70,7 @@ static const FutureFile *only_file(const Validator *v, const Future *future)
         for (size_t i = 0; i < future->n_files; i++) {
                 const FutureFile *file = &future->files[i];
 
-                if (!validator_matches(v, file->name) && !validator_matches(v, file->path))
+                if (!is_checked(v, file))
                         continue;
                 if (only)
                         return NULL;
@@ -219,12 +224,33 @@ static char *summarise(const Validator *v, const RunResult *run)
                 return strdup("it could not be run; see: journalctl -u exmachina");
         case RUN_OUTSIDE:
                 return strdup("it was not run: the change has files that are not below /etc");
+        case RUN_DAMAGED:
+                return asprintf(&text,
+                                "it was not run: %s is damaged, an administrator has to mend it; "
+                                "see: journalctl -u exmachina",
+                                v->damaged) < 0
+                               ? NULL
+                               : text;
         }
         return NULL;
 }
 
+/* Its files are checked by none, unless all of them are by the one that stands in for it. */
+static ReportResult judge_damaged(const Validator *v, const Future *future)
+{
+        for (size_t i = 0; i < future->n_files; i++) {
+                const FutureFile *file = &future->files[i];
+
+                if (is_checked(v, file) && !(v->stand_in && is_checked(v->stand_in, file)))
+                        return REPORT_FAILED;
+        }
+        return REPORT_INCONCLUSIVE;
+}
+
 static ReportResult judge(const RunResult *run, const Reading *reading)
 {
+        if (run->end == RUN_DAMAGED)
+                return judge_damaged(reading->validator, reading->future);
         if (run->end == RUN_TROUBLE || run->end == RUN_OUTSIDE)
                 return REPORT_INCONCLUSIVE;
         if (run->end != RUN_EXITED || reading->failed)

@@ -30,6 +30,7 @@ typedef enum RunEnd {
         RUN_OUTPUT,  /* it printed too much, and was stopped */
         RUN_TROUBLE, /* it was not run, or nobody knows; logged */
         RUN_OUTSIDE, /* it was not run: a changed file is not below /etc */
+        RUN_DAMAGED, /* it was not run: its own file is damaged */
 } RunEnd;
 
 typedef struct RunResult {

@@ -18,15 +18,52 @@ static int compare_names(const void *a, const void *b)
         return strcmp((*(Validator *const *)a)->name, (*(Validator *const *)b)->name);
 }
 
-/* Takes the one of this name out, if there is one. */
-static void validators_remove(Validators *validators, const char *name)
+static const Validator *find(const Validators *validators, const char *name)
 {
         for (size_t i = 0; i < validators->n; i++)
+                if (strcmp(validators->list[i]->name, name) == 0)
+                        return validators->list[i];
+        return NULL;
+}
+
+/* Takes all of this name out: a damaged one, too, and the one that stands in for it. */
+static void validators_remove(Validators *validators, const char *name)
+{
+        for (size_t i = 0; i < validators->n;) {
                 if (strcmp(validators->list[i]->name, name) == 0) {
                         validator_free(validators->list[i]);
                         validators->list[i] = validators->list[--validators->n];
-                        return;
+                } else {
+                        i++;
                 }
+        }
+}
+
+/* The one that it was to replace stays. Returns: 0; 1 if there is nothing that it could stop;
+ * -ENOMEM. */
+static int settle_damaged(const Validators *validators, Validator *v)
+{
+        v->stand_in = find(validators, v->name);
+        if (v->stand_in && v->stand_in->damaged)
+                v->stand_in = v->stand_in->stand_in;
+        if (v->stand_in && !v->files) {
+                v->files = strv_copy(v->stand_in->files);
+                if (!v->files)
+                        return -ENOMEM;
+        }
+        if (v->stand_in)
+                log_error("%s: mend it and restart the service; until then the validator %s that "
+                          "it replaces is in force",
+                          v->damaged, v->name);
+        else if (v->files)
+                log_error("%s: mend it and restart the service; until then changes of its files "
+                          "are refused",
+                          v->damaged);
+        else
+                log_error("%s: mend it and restart the service; which files it checks cannot be "
+                          "read, so it checks none",
+                          v->damaged);
+        return v->files ? 0 : 1;
 }
 
 static int validators_add(Validators *validators, const char *directory, const char *file)
@@ -44,7 +81,13 @@ static int validators_add(Validators *validators, const char *directory, const c
         r = validator_read(&validator, path, name);
         if (r < 0)
                 return r;
-        validators_remove(validators, name);
+        if (validator && validator->damaged) {
+                r = settle_damaged(validators, validator);
+                if (r != 0)
+                        return r < 0 ? r : 0;
+        } else {
+                validators_remove(validators, name);
+        }
         if (!validator)
                 return 0;
         grown = reallocarray(validators->list, validators->n + 1, sizeof(*grown));

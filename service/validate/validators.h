@@ -3,8 +3,9 @@
  * validators.h - all validators there are: which check a file, and which units use it.
  *
  * Read at start from several directories of *.conf files; of two files of one name the later
- * directory's counts, and a link to /dev/null or an empty file masks. Immutable after, so threads
- * may use it.
+ * directory's counts, and a link to /dev/null or an empty file masks. A damaged one neither
+ * replaces nor ends anything: it stays in the list beside the one that stands in for it, to say so
+ * of each change of its files. Immutable after, so threads may use it.
  */
 #pragma once
 
@@ -18,7 +19,7 @@ typedef struct Validators {
 } Validators;
 
 /* `directories`: NULL-terminated, a later one wins; one that is missing is empty. Blocking.
- * Returns: 0; -EINVAL (a damaged file, logged); -errno. */
+ * Returns: 0, -errno. */
 int validators_load(Validators **ret, const char *const *directories);
 Validators *validators_free(Validators *validators);
 DEFINE_CLEANUP(Validators *, validators_free);

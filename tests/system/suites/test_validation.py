@@ -244,6 +244,28 @@ def test_what_a_validator_could_not_judge_is_told(t):
     equal(alice.History.ListChanges(limit=1)[0]["inconclusive"], ["one"])
 
 
+def test_damaged_file_ends_nothing(t):
+    """The service starts; what is shipped stays in force, what nobody else checks is refused."""
+    t.keep(TARGET), t.keep(SSHD), t.keep("/etc/networks")
+    validators(t, sshd="rubbish", web=checker("/bin/true", "Nonsense=1"))
+    alice = writer(t)
+    damaged = "/etc/exmachina/validators.d/web.conf"
+    has(t.journal.text(), f"{damaged}: [Validator] Nonsense: there is no such key", f"{damaged}: mend it")
+    report = validate(alice, text(TARGET, "127.0.0.1 x"))["web"]
+    equal(report["result"], "failed")
+    has(report["output"], damaged)
+    with expect("ValidationFailed") as refused:
+        alice.Config.Apply([text(TARGET, "127.0.0.1 x")])
+    has(refused.message, damaged)
+    assert alice.Config.Apply([text("/etc/networks", "loopback 127.0.0.0")]) > 0
+    transaction = alice.begin()
+    transaction.Edit([text(SSHD, "Nonsense yes")])
+    equal(sorted(report["result"] for report in transaction.Validate()), ["failed", "inconclusive"])
+    transaction.Edit([text(SSHD, "Port 22")])
+    equal(sorted(report["result"] for report in transaction.Validate()), ["inconclusive", "passed"])
+    assert transaction.Commit() > 0
+
+
 def test_words_are_kept_with_the_change(t):
     """For root alone."""
     t.keep(TARGET)

@@ -150,8 +150,16 @@ static void test_damaged(void **state)
                                      strstr(lines[i], "Command=") ? "" : "Command=/usr/bin/web\n",
                                      lines[i]) > 0);
                 put(vendor, "web.conf", text);
-                if (load(&all) != -EINVAL)
+                assert_int_equal(load(&all), 0);
+                /* Without globs there is nothing that it could stop. */
+                if (strstr(lines[i], "Files=") ? all->n != 0
+                                               : all->n != 1 || !all->list[0]->damaged)
                         fail_msg("taken: %s", lines[i]);
+                if (all->n > 0) {
+                        assert_null(all->list[0]->command);
+                        assert_null(all->list[0]->stand_in);
+                        assert_true(validator_matches(all->list[0], "/etc/web.conf"));
+                }
         }
 }
 
@@ -175,6 +183,31 @@ static void test_replaced_and_masked(void **state)
         assert_string_equal(all->list[1]->name, "b");
         assert_string_equal(all->list[1]->command[0], "/usr/bin/local");
         assert_string_equal(all->list[2]->name, "e");
+}
+
+/* What is shipped stays in force, and there is one that says why. */
+static void test_damaged_does_not_replace(void **state)
+{
+        _cleanup_(validators_free_cleanup) Validators *all = NULL;
+        _cleanup_free_ char *link = NULL;
+        const Validator *v;
+
+        put(vendor, "a.conf", "[Validator]\nFiles=/etc/a\nCommand=/usr/bin/vendor\n");
+        put(local, "a.conf", "[Validator]\n Files = /etc/a /etc/b\r\nrubbish\n");
+        put(vendor, "c.conf", "[Validator]\nFiles=/etc/c\nCommand=/usr/bin/vendor\n");
+        assert_true(asprintf(&link, "%s/c.conf", local) > 0);
+        assert_int_equal(symlink("/nonexistent", link), 0);
+        put(vendor, "d.conf", "rubbish\nFiles=/etc/d\n");
+        put(local, "d.conf", "");
+        assert_int_equal(load(&all), 0);
+        assert_int_equal(all->n, 4);
+        for (size_t i = 0; i < 4; i += 2) {
+                v = all->list[i]->damaged ? all->list[i] : all->list[i + 1];
+                assert_non_null(v->damaged);
+                assert_non_null(v->stand_in);
+                assert_string_equal(v->stand_in->command[0], "/usr/bin/vendor");
+                assert_true(validator_matches(v, i == 0 ? "/etc/b" : "/etc/c"));
+        }
 }
 
 static void assert_units(const Validators *all, const char *file, const char *wanted)
@@ -236,6 +269,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_without_keys_little_is_allowed, setup,
                                                 teardown),
                 cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_damaged_does_not_replace, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_replaced_and_masked, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_units_of_files, setup, teardown),
                 cmocka_unit_test(test_shipped),
