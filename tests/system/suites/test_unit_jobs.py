@@ -7,6 +7,7 @@ import daemon
 from bus import PingWatch, expect
 from case import equal, has, has_not
 from changes import Deadline, finish_all, record, state
+from ctl import ctl
 from samples import HOSTS
 
 FILE = Path("/etc/sysctl.d/exm-jobs.conf")
@@ -179,6 +180,37 @@ def test_when_going_back_fails_too_it_says_how_things_are(t):
     found = alice.History.ListChanges(token="both-fail")[0]
     equal(found["state"], "failed")
     has(found["reason"], "and failed now")
+
+
+def test_a_job_that_takes_too_long(t):
+    """It does not go on: that with the old file takes its place, and nothing says otherwise."""
+    alice = setup(t, text=TEXT.replace("sleep 1;", "sleep 600;"))
+    t.configure("[Limits]\nJobSec=4\n")
+    with expect("Timeout") as seen:
+        alice.Config.Apply(edit("slow"), restart=[UNIT], grace=0, token="too-long")
+    has(seen.message, f"{UNIT}: restart has not ended", "All files are as before", f"{UNIT} runs with them")
+    has_not(seen.message, "goes on")
+    equal((saw(), active()), (["exm-jobs start a = 1"], "active"))
+    is_old(t)
+
+
+def test_a_change_that_is_being_made_cannot_be_taken_back_yet(t):
+    """And how it ended is in the history, with its units."""
+    alice = setup(t)
+    call = alice.Config.later("Apply", edit(2), restart=[UNIT], grace=300, token="being-made")
+    daemon.wait_for(lambda: saw() and active() == "active", "the unit runs", 20)
+    change = alice.History.ListChanges(token="being-made")[0]["id"]
+    for method in (alice.History.RevertDiff, alice.History.Revert):
+        with expect("Conflict") as seen:
+            method(change)
+        has(seen.message, f"change {change} is still being made", "wait")
+    daemon.run("systemctl", "kill", "--signal=KILL", UNIT)
+    equal(call.exception(60).short, "UnitFailed")
+    reason = record(alice, change)["reason"]
+    has(reason, UNIT, "did not stay active")
+    row = ctl("history", "-n1", user="alice").out.rstrip("\n").split("\t")
+    equal((row[0], row[3], row[6:]), (str(change), "failed", [UNIT, reason]))
+    has(ctl("show", str(change), user="alice").out, f"reason: {reason}\n", f"units: {UNIT}\n")
 
 
 def test_a_file_edited_meanwhile_is_kept_and_told(t):
