@@ -6,9 +6,12 @@
  * It is the one command of a transient unit (service/validate/jail.c), in a mount namespace of its
  * own. Descriptor 0 is the staged files (future.h), 1 takes the checker's words, 2 what this
  * program has to say: "exit N", "signal N" or "timeout" as the verdict, any other line is why there
- * is none. The checker never has that descriptor. Three processes: this one keeps the time; the
- * first of a new PID namespace, with whose end all others in it die; the checker.
+ * is none. The checker never has that descriptor. Three processes: this one keeps the time and
+ * counts threads; the first of a new PID namespace, with whose end all others in it die; the
+ * checker.
  */
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -19,6 +22,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,7 +32,10 @@
 #include "worker/future.h"
 #include "worker/jail.h"
 
-#define EMPTY_MAX 32U
+#define EMPTY_MAX    32U
+#define THREADS_MAX  40U /* beyond one for each process */
+#define LOOK_NSEC    100000000L
+#define SEC_IN_NSECS 1000000000L
 
 static int step_failed(const char *step)
 {
@@ -142,33 +149,74 @@ static int be_first(const Jail *jail, int control)
         return EXIT_SUCCESS;
 }
 
-/* The child's end, or time is up. Returns: false if time was up. */
-static bool wait_in_time(pid_t child, uint64_t seconds, const sigset_t *signals)
+/* Threads of all processes in the new PID namespace. RLIMIT_NPROC does not bind uid 0, and the
+ * unit's TasksMax= only does where systemd has the pids controller. */
+static uint64_t count_threads(void)
 {
-        struct timespec end, now, left;
+        const struct dirent *entry;
+        uint64_t n = 0;
+        struct stat st;
+        DIR *proc;
+
+        /* This process is in /proc only as long as it is still that of the machine. */
+        if (access("/proc/self", F_OK) == 0 || !(proc = opendir("/proc")))
+                return 0;
+        while ((entry = readdir(proc))) {
+                char name[32];
+
+                if (!isdigit((unsigned char)entry->d_name[0]))
+                        continue;
+                snprintf(name, sizeof(name), "%.20s/task", entry->d_name);
+                if (fstatat(dirfd(proc), name, &st, 0) == 0 && st.st_nlink > 2)
+                        n += st.st_nlink - 2;
+        }
+        closedir(proc);
+        return n;
+}
+
+/* Returns: false at `end`; else it may have waited for as long as until the next look. */
+static bool wait_a_little(const struct timespec *end, const sigset_t *signals)
+{
+        struct timespec now, left;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        left = (struct timespec){ end->tv_sec - now.tv_sec, end->tv_nsec - now.tv_nsec };
+        if (left.tv_nsec < 0) {
+                left.tv_nsec += SEC_IN_NSECS;
+                left.tv_sec--;
+        }
+        if (left.tv_sec < 0)
+                return false;
+        if (left.tv_sec > 0 || left.tv_nsec > LOOK_NSEC)
+                left = (struct timespec){ .tv_nsec = LOOK_NSEC };
+        sigtimedwait(signals, NULL, &left);
+        return true;
+}
+
+/* Returns: NULL when the child has ended by itself; the verdict if it had to be ended. */
+static const char *wait_in_bounds(pid_t child, const Jail *jail, const sigset_t *signals)
+{
+        const char *verdict = NULL;
+        struct timespec end;
 
         clock_gettime(CLOCK_MONOTONIC, &end);
-        end.tv_sec += (time_t)seconds;
-        for (;;) {
+        end.tv_sec += (time_t)jail->timeout_sec;
+        while (!verdict) {
                 if (waitpid(child, NULL, WNOHANG) == child)
-                        return true;
-                clock_gettime(CLOCK_MONOTONIC, &now);
-                left = (struct timespec){ end.tv_sec - now.tv_sec, end.tv_nsec - now.tv_nsec };
-                if (left.tv_nsec < 0) {
-                        left.tv_nsec += 1000000000L;
-                        left.tv_sec--;
-                }
-                if (left.tv_sec < 0)
-                        break;
-                sigtimedwait(signals, NULL, &left);
+                        return NULL;
+                if (!wait_a_little(&end, signals))
+                        verdict = "timeout";
+                else if (count_threads() > jail->processes + THREADS_MAX)
+                        verdict = "signal 9";
         }
         kill(child, SIGKILL);
         waitpid(child, NULL, 0);
-        return false;
+        return verdict;
 }
 
 static int run(const Jail *jail, int control)
 {
+        const char *verdict;
         sigset_t signals;
         pid_t first;
 
@@ -181,8 +229,9 @@ static int run(const Jail *jail, int control)
                 return step_failed("fork");
         if (first == 0)
                 _exit(be_first(jail, control) == 0 ? EXIT_SUCCESS : EXIT_SANDBOX);
-        if (!wait_in_time(first, jail->timeout_sec, &signals))
-                dprintf(control, "timeout\n");
+        verdict = wait_in_bounds(first, jail, &signals);
+        if (verdict)
+                dprintf(control, "%s\n", verdict);
         return 0;
 }
 

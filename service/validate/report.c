@@ -196,8 +196,8 @@ static char *summarise_signal(const Validator *v, int signal)
         if (signal == SIGXCPU)
                 n = asprintf(&text, "it used more than %u s of CPU time (CpuSec)", v->cpu_sec);
         else if (signal == SIGKILL)
-                n = asprintf(&text, "it was killed: out of memory (MemoryMiB), or too long on the "
-                                    "CPU (CpuSec)");
+                n = asprintf(&text, "it was killed: out of memory (MemoryMiB), too many threads "
+                                    "(Processes), or too long on the CPU (CpuSec)");
         else if (signal == SIGXFSZ)
                 n = asprintf(&text, "it wrote a file that is too large");
         else

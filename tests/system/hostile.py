@@ -13,6 +13,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -210,6 +211,17 @@ def forks():
     return 0
 
 
+def threads():
+    """Killed by itself where it cannot have them."""
+    threading.stack_size(1 << 16)
+    try:
+        for _ in range(500):
+            threading.Thread(target=time.sleep, args=(1000,)).start()
+    except RuntimeError:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(1000)
+
+
 def allocates():
     try:
         return len(bytearray(1 << 30)) and 0
@@ -226,5 +238,5 @@ def leaves():
     return 7
 
 
-sys.exit({"try": attempt_all, **{f.__name__: f for f in (sleeps, ignores, burns, prints, forks, allocates,
+sys.exit({"try": attempt_all, **{f.__name__: f for f in (sleeps, ignores, burns, prints, forks, threads, allocates,
                                                          leaves)}}[sys.argv[1]]())

@@ -452,7 +452,7 @@ def test_limits(t):
     cases = {"sleeps": ("TimeoutSec=1", "longer than 1 s"), "ignores": ("TimeoutSec=1", "longer than 1 s"),
              "burns": ("CpuSec=1", "CPU time"), "prints": ("TimeoutSec=60", "printed more than"),
              "forks": ("Processes=8", "exit status 7"), "allocates": ("MemoryMiB=64", "exit status 7"),
-             "leaves": ("TimeoutSec=5", "exit status 7")}
+             "threads": ("TimeoutSec=60", "it was killed"), "leaves": ("TimeoutSec=5", "exit status 7")}
     validators(t, **{name: hostile(name, limit, *([] if "Processes" in limit else ["Processes=2"]),
                                    files=f"/etc/sysctl.d/{name}.conf") for name, (limit, _) in cases.items()},
                sysctl="")
