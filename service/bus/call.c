@@ -66,6 +66,7 @@ Call *call_unref(Call *call)
         packages_request_free(call->packages);
         diff_free(call->diff);
         validation_free(call->validation);
+        commit_turn_end(call);
         args_done(&call->args);
         failure_done(&call->failure);
         free(call->authority);
@@ -264,6 +265,8 @@ static void call_end(Call *call)
         call->packages = packages_request_free(call->packages);
         call->diff = diff_free(call->diff);
         call->validation = validation_free(call->validation);
+        if (!call->past_return)
+                commit_turn_end(call);
         LIST_REMOVE(call, entry);
         if (call->has_turn)
                 transaction_call_ended(call->transaction, call);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "bus/args.h"
+#include "bus/commit-turn.h"
 #include "bus/manager.h"
 #include "bus/method.h"
 #include "bus/peer.h"
@@ -69,7 +70,8 @@ struct Call {
         PackagesRequest *packages;
         Diff *diff;
         Validation *validation; /* validation.c's */
-        Edit one_edit;          /* of a method that is one edit; its strings are the message's */
+        CommitTurn commit_turn;
+        Edit one_edit; /* of a method that is one edit; its strings are the message's */
         char *one_args[4];
         uint32_t count; /* nodes of the last edit staged */
         void *state;    /* of the method; freed with state_free */
@@ -91,13 +93,11 @@ void call_set_state(Call *call, void *state, void (*state_free)(void *state));
 /* Puts the authority on record, or adds to it, a key's in front. Returns: 0 or -ENOMEM. */
 int call_set_authority(Call *call, const char *authority);
 int call_add_authority(Call *call, const char *authority);
-
 /* For audit: adds a name (", " between them). Returns: 0 or -ENOMEM. */
 int call_add_file(Call *call, const char *file);
 
 /* Counts towards the size of the reply. Returns: 0 or EXM_E_LIMIT_EXCEEDED in call->failure. */
 int call_budget(Call *call, size_t bytes);
-
 /* Before so much of the history is loaded. Returns: 0 or EXM_E_LIMIT_EXCEEDED (call->failure). */
 int call_hold_bytes(Call *call, uint64_t bytes);
 

@@ -10,12 +10,16 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "bus/commit-turn.h"
+#include "bus/name-locks.h"
 #include "bus/signals.h"
 #include "bus/unit-jobs.h"
+#include "bus/unit-timer.h"
 #include "commit/moment.h"
 #include "commit/recover.h"
 #include "units/once.h"
 #include "util/log.h"
+#include "util/strv.h"
 
 /* A revert that failed for now (a full disk) is tried again. */
 #define RETRY_USEC (10 * 1000000ULL)
@@ -24,6 +28,8 @@ typedef struct Pending {
         LIST_ENTRY(Pending) entry;
         Deadlines *deadlines;
         uint64_t id, deadline;
+        char **names;   /* of its turn: its units */
+        NameLock *turn; /* held or waited for, to take it back */
         char timer[64]; /* systemd's, without suffix */
         bool running;   /* it is being taken back, and outlives its end until that is over */
         bool keeping;   /* Confirm or Extend is at work */
@@ -73,6 +79,8 @@ static void set_timer(Deadlines *d)
 static void pending_free(Pending *p)
 {
         LIST_REMOVE(p, entry);
+        name_lock_end(p->turn);
+        strv_free(p->names);
         free(p);
 }
 
@@ -108,6 +116,7 @@ static void on_reverted(int r, Failure *f, const ChangeRecord *record, void *use
         const char *why = f && f->message ? f->message : strerror(r < 0 ? -r : EPROTO);
 
         p->running = false;
+        p->turn = name_lock_end(p->turn);
         if (record)
                 unit_jobs_tell_manager(d->manager, record);
         if (p->forgotten) { /* confirmed, or taken back by somebody, just before */
@@ -125,11 +134,26 @@ static void on_reverted(int r, Failure *f, const ChangeRecord *record, void *use
         manager_touch_idle(d->manager);
 }
 
+static void on_turn(void *userdata)
+{
+        Pending *p = userdata;
+        int r;
+
+        r = commit_revert(p->deadlines->manager->committer, p->id,
+                          p->resumed ? "interrupted, and taken back" : "deadline", on_reverted, p);
+        if (r < 0)
+                on_reverted(r, NULL, NULL, p);
+}
+
+/* It goes before all commits that wait for its units. */
 static int start_revert(Pending *p)
 {
-        return commit_revert(p->deadlines->manager->committer, p->id,
-                             p->resumed ? "interrupted, and taken back" : "deadline", on_reverted,
-                             p);
+        char **names = strv_copy(p->names);
+
+        if (!names && p->names)
+                return -ENOMEM;
+        return name_locks_take(p->deadlines->manager->commit_locks, 0, names, /* first= */ true,
+                               on_turn, p, &p->turn, NULL);
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
@@ -167,11 +191,16 @@ static void arm_systemd(Pending *p)
         units_start_timer(units, p->timer, "exmachina.service", &left, 1);
 }
 
-static Pending *add(Deadlines *d, uint64_t id)
+static Pending *add(Deadlines *d, const ChangeRecord *record)
 {
+        uint64_t id = record->id;
         Pending *p;
 
         p = calloc(1, sizeof(*p));
+        if (p && commit_turn_names(record, &p->names) < 0) {
+                free(p);
+                p = NULL;
+        }
         if (!p) {
                 log_error("Change %" PRIu64
                           ": out of memory, its deadline is looked at only at the "
@@ -185,15 +214,15 @@ static Pending *add(Deadlines *d, uint64_t id)
         return p;
 }
 
-void deadlines_watch(Deadlines *d, uint64_t id, uint64_t deadline)
+void deadlines_watch(Deadlines *d, const ChangeRecord *record)
 {
-        Pending *p = find(d, id);
+        Pending *p = find(d, record->id);
 
         if (!p)
-                p = add(d, id);
+                p = add(d, record);
         if (!p)
                 return;
-        p->deadline = deadline;
+        p->deadline = record->deadline;
         set_timer(d);
         arm_systemd(p);
 }
@@ -201,10 +230,17 @@ void deadlines_watch(Deadlines *d, uint64_t id, uint64_t deadline)
 /* Goes on as if its deadline had come. */
 static void resume(Deadlines *d, uint64_t id)
 {
-        Pending *p = add(d, id);
+        _cleanup_record_ ChangeRecord record = { 0 };
+        _cleanup_failure_ Failure f = { 0 };
+        Pending *p = NULL;
 
-        if (!p)
+        if (journal_load(d->manager->journal, id, /* content= */ false, &record, &f) == 0)
+                p = add(d, &record);
+        if (!p) {
+                log_error("Change %" PRIu64 ": its units stay as they are until the next start: %s",
+                          id, f.message ?: "out of memory");
                 return;
+        }
         p->resumed = p->running = true;
         if (start_revert(p) < 0)
                 p->running = false;
@@ -286,13 +322,13 @@ static void settled_at_start(Deadlines *d, uint64_t id)
         if (journal_load(d->manager->journal, id, /* content= */ false, &record, &f) != 0)
                 return;
         if (record.state == CHANGE_PENDING) {
-                deadlines_watch(d, id, record.deadline);
+                deadlines_watch(d, &record);
                 return;
         }
         if (!change_state_is_finished(record.state))
                 return;
-        if (record.n_units > 0)
-                unit_jobs_forget(d->manager, id);
+        if (record.n_units > 0) /* at its end without their having been acted on now */
+                unit_timer_stop(d->manager->units, id, /* back= */ true);
         audit_write(d->manager->audit,
                     &(AuditRecord){ .uid = 0,
                                     .method = "recovery",

@@ -18,8 +18,8 @@ typedef struct Deadlines Deadlines;
 int deadlines_new(Deadlines **ret, Manager *m);
 Deadlines *deadlines_free(Deadlines *deadlines);
 
-/* `deadline`: µs, CLOCK_BOOTTIME. Known ones are moved. */
-void deadlines_watch(Deadlines *deadlines, uint64_t id, uint64_t deadline);
+/* A pending change, with its units. Known ones are moved to its deadline, and keep the units. */
+void deadlines_watch(Deadlines *deadlines, const ChangeRecord *record);
 void deadlines_forget(Deadlines *deadlines, uint64_t id);
 
 /* A change is kept (Confirm, Extend) or taken back (deadline, Revert), never both at once. What

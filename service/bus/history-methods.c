@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bus/commit-options.h"
+#include "bus/commit-turn.h"
 #include "bus/deadlines.h"
 #include "bus/history.h"
 #include "bus/query.h"
@@ -373,9 +374,14 @@ static void validate_revert(Call *call)
         validation_run(call, start_revert);
 }
 
+static void take_turn(Call *call)
+{
+        commit_turn_take(call, validate_revert);
+}
+
 static void prepare_revert(Call *call)
 {
-        validation_prepare(call, validate_revert);
+        validation_prepare(call, take_turn);
 }
 
 static void on_units_planned(Call *call)
@@ -461,6 +467,7 @@ static int revert_zone(Call *call)
                                  reply_with_change);
 }
 
+/* Its deadline may have come first while it waited for its turn. */
 static int take_back_pending(Call *call)
 {
         const ChangeRecord *record = history_record(call);
@@ -480,12 +487,17 @@ static int take_back_pending(Call *call)
         return r;
 }
 
-static void on_pending_granted(Call *call)
+static void on_turn_to_take_back(Call *call)
 {
         int r = take_back_pending(call);
 
         if (r != 0)
                 call_fail(call, r);
+}
+
+static void on_pending_granted(Call *call)
+{
+        commit_turn_take_back(call, history_record(call), on_turn_to_take_back);
 }
 
 static int add_unit_rights(Call *call)

@@ -17,6 +17,7 @@
 #include "bus/call.h"
 #include "bus/deadlines.h"
 #include "bus/key-watch.h"
+#include "bus/name-locks.h"
 #include "bus/peer.h"
 #include "bus/transaction.h"
 #include "bus/unit-jobs.h"
@@ -227,6 +228,8 @@ static int make_rooms(Manager *m, const ManagerConfig *config)
         if (r >= 0)
                 r = committer_new(&m->committer, m->pool, m->roots, m->journal);
         if (r >= 0)
+                r = name_locks_new(&m->commit_locks, m->event);
+        if (r >= 0)
                 r = units_new(&m->units, m->bus, m->limits);
         if (r >= 0)
                 r = packages_new(&m->packages, m->bus, m->pool);
@@ -344,6 +347,7 @@ Manager *manager_free(Manager *m)
         committer_free(m->committer);
         m->pool = task_pool_free(m->pool);
         deadlines_free(m->deadlines);
+        name_locks_free(m->commit_locks);
         journal_close(m->journal);
         view_cache_free(m->views);
         tree_free(m->tree);

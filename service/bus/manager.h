@@ -41,6 +41,7 @@ typedef struct Validation Validation;
 typedef struct ZoneChange ZoneChange;
 typedef struct UnitJobs UnitJobs;
 typedef struct KeyWatch KeyWatch;
+typedef struct NameLocks NameLocks;
 typedef struct WaysToRoot WaysToRoot;
 
 /* Keys that one user may try at once, and one more every so often (unlock.c). */
@@ -81,6 +82,7 @@ typedef struct Manager {
         ViewCache *views;
         Journal *journal;
         Committer *committer;
+        NameLocks *commit_locks; /* of commits */
         Deadlines *deadlines;
         Units *units;
         Clock *clock;

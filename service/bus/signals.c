@@ -58,7 +58,7 @@ void signals_committed(Manager *m, const ChangeRecord *record, char *const *publ
 void signals_pending(Manager *m, const ChangeRecord *record)
 {
         emit(m, "Pending", "tu", record->id, signals_remaining(record));
-        deadlines_watch(m->deadlines, record->id, record->deadline);
+        deadlines_watch(m->deadlines, record);
 }
 
 void signals_confirmed(Manager *m, uint64_t id)

@@ -3,10 +3,11 @@
  * unit-jobs.c - a run: one change, one direction, its units one after the other.
  *
  * A run owns its requests to systemd; while it marks a unit in the journal a thread has it, and
- * whatever ends it meanwhile waits for that. A timer of systemd starts the service again if it is
- * stopped, or killed too often to be started by its unit: it is set before the first job and
- * stopped after the last, and comes several times, each later, so that one of them finds it
- * missing.
+ * whatever ends it meanwhile waits for that.
+ *
+ * On the way back a run looks, after its last turn, at the units that were active before and that
+ * it had no reason to act on: other unit files, read and read again, may have made systemd lose one
+ * whose processes run on.
  */
 #include "bus/unit-jobs.h"
 
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "bus/unit-timer.h"
 #include "units/once.h"
 #include "util/log.h"
 
@@ -48,6 +50,7 @@ struct UnitRun {
         UnitTurn *turns;
         size_t next;      /* the turn that is begun, or the number of all */
         size_t n_staying; /* turns that have begun and not ended */
+        size_t looked;    /* back, after all turns: how many units were looked at */
         bool marking;     /* a thread has it */
         bool ended;       /* and then it is over */
         int mark_r;
@@ -55,6 +58,7 @@ struct UnitRun {
         int r;
         Failure failure; /* forward: the first; back: of any, in words below */
         char *words;     /* back: how each unit is */
+        char *notes;     /* those of them that are told also where nothing failed */
 };
 
 struct UnitJobs {
@@ -62,49 +66,6 @@ struct UnitJobs {
         LIST_HEAD(, UnitRun) runs;
         bool stopped;
 };
-
-/* --- the timer --- */
-
-/* One of each direction: the one that was stopped just now may not be gone yet. */
-static void timer_name(uint64_t id, bool back, char ret[64])
-{
-        snprintf(ret, 64, "exmachina-units-%" PRIu64 "%s", id, back ? "-back" : "");
-}
-
-static void start_timer(const UnitRun *run)
-{
-        static const uint64_t times[] = { 20 * USEC_PER_SEC, 60 * USEC_PER_SEC, 180 * USEC_PER_SEC,
-                                          600 * USEC_PER_SEC, 1800 * USEC_PER_SEC };
-        char name[64];
-
-        timer_name(run->record->id, run->back, name);
-        units_start_timer(run->owner->manager->units, name, "exmachina.service", times,
-                          ELEMENTSOF(times));
-}
-
-static void stop_timer(const Manager *m, uint64_t id, bool back)
-{
-        char name[64];
-
-        timer_name(id, back, name);
-        units_stop_timer(m->units, name);
-}
-
-/* The one of the other direction may be left from before a kill. */
-static void stop_timers(const UnitRun *run)
-{
-        const Manager *m = run->owner->manager;
-
-        stop_timer(m, run->record->id, false);
-        if (run->back)
-                stop_timer(m, run->record->id, true);
-}
-
-void unit_jobs_forget(const Manager *m, uint64_t id)
-{
-        stop_timer(m, id, false);
-        stop_timer(m, id, true);
-}
 
 /* --- the life of a run --- */
 
@@ -124,6 +85,7 @@ static void run_free(UnitRun *run)
         failure_done(&run->mark_failure);
         failure_done(&run->failure);
         free(run->words);
+        free(run->notes);
         free(run->turns);
         free(run);
 }
@@ -133,36 +95,49 @@ static void end(UnitRun *run)
 {
         _cleanup_failure_ Failure f = { 0 };
         CommitJob *job = run->job;
+        const char *words;
         int r = run->r;
 
         run->ended = true;
         cancel_requests(run);
         if (run->marking)
                 return;
-        stop_timers(run);
-        if (run->back && run->words)
-                failure_set(&f, EXM_E_UNIT_FAILED, "%s", run->words);
+        unit_timer_stop(run->owner->manager->units, run->record->id, run->back);
+        words = r == 0 && change_record_was_pending(run->record) ? run->notes : run->words;
+        if (run->back && words)
+                failure_set(&f, EXM_E_UNIT_FAILED, "%s", words);
         else
                 failure_move(&f, &run->failure);
         run_free(run);
         commit_acted(job, r, &f);
 }
 
-static void add_words(UnitRun *run, const char *words)
+static void append(char **text, const char *words)
 {
         char *longer;
 
-        if (asprintf(&longer, "%s%s%s", run->words ?: "", run->words ? "; " : "", words) < 0)
+        if (asprintf(&longer, "%s%s%s", *text ?: "", *text ? "; " : "", words) < 0)
                 return;
-        free(run->words);
-        run->words = longer;
+        free(*text);
+        *text = longer;
+}
+
+static void add_words(UnitRun *run, const char *words)
+{
+        append(&run->words, words);
 }
 
 static void begin_next(UnitRun *run);
 
+static void look_next(UnitRun *run);
+
 static void end_if_over(UnitRun *run)
 {
-        if (run->next == run->record->n_units && run->n_staying == 0 && !run->marking)
+        if (run->next < run->record->n_units || run->n_staying > 0 || run->marking)
+                return;
+        if (run->back)
+                look_next(run);
+        else
                 end(run);
 }
 
@@ -285,6 +260,27 @@ static void start_job(UnitTurn *turn)
                 turn_failed(turn, r, NULL);
 }
 
+/* Of a change that was good until now: somebody has stopped this unit for a reason of his own. Not
+ * if an earlier run has acted on it on the way back: then it may be down by that. */
+static bool is_stopped_by_others(const UnitTurn *turn, const char *state)
+{
+        return change_record_was_pending(turn->run->record) && turn->unit->was_active &&
+               turn->unit->acted == 1 && strcmp(state, "inactive") == 0;
+}
+
+static void leave_alone(UnitTurn *turn)
+{
+        _cleanup_free_ char *words = NULL;
+        UnitRun *run = turn->run;
+
+        if (asprintf(&words, "%s was stopped meanwhile, and stays so", turn->unit->id) < 0)
+                words = NULL;
+        add_words(run, words ?: turn->unit->id);
+        append(&run->notes, words ?: turn->unit->id);
+        run->n_staying--;
+        pass_on(turn);
+}
+
 /* Back: what the unit needs follows from what it was, and from what it is after the failure. A unit
  * that has failed too often is not started otherwise. */
 static void on_status(int r, Failure *f, const UnitsResult *result, void *userdata)
@@ -298,6 +294,10 @@ static void on_status(int r, Failure *f, const UnitsResult *result, void *userda
                 return;
         }
         state = result->status->active_state;
+        if (is_stopped_by_others(turn, state)) {
+                leave_alone(turn);
+                return;
+        }
         if (!turn->unit->was_active)
                 turn->verb = UNIT_STOP;
         else if (strcmp(turn->unit->verb, "reload") == 0 &&
@@ -393,6 +393,50 @@ static void begin_next(UnitRun *run)
                 run->r = r;
                 end(run);
         }
+}
+
+/* --- after the units, on the way back --- */
+
+static bool is_up(const char *state)
+{
+        return strcmp(state, "active") == 0 || strcmp(state, "reloading") == 0 ||
+               strcmp(state, "activating") == 0;
+}
+
+static void on_looked(int r, Failure *f, const UnitsResult *result, void *userdata)
+{
+        _cleanup_free_ char *words = NULL;
+        UnitRun *run = userdata;
+        const char *id = run->record->units[run->looked].id;
+
+        run->request = units_request_free(run->request);
+        run->looked++;
+        if (r == 0 && !is_up(result->status->active_state)) {
+                run->r = EXM_E_UNIT_FAILED;
+                if (asprintf(&words,
+                             "%s was active before and is %s now, though nothing was done with it: "
+                             "its processes may still run, unknown to systemd; see: systemctl "
+                             "status %s, systemd-cgls",
+                             id, result->status->active_state, id) < 0)
+                        words = NULL;
+                add_words(run, words ?: id);
+        }
+        look_next(run);
+}
+
+/* Those that were acted on have told their state themselves. */
+static void look_next(UnitRun *run)
+{
+        const ChangeRecord *record = run->record;
+
+        while (run->looked < record->n_units &&
+               (record->units[run->looked].acted > 0 || !record->units[run->looked].was_active))
+                run->looked++;
+        if (run->looked == record->n_units)
+                end(run);
+        else if (units_status(run->owner->manager->units, record->units[run->looked].id, on_looked,
+                              run, &run->request) < 0)
+                on_looked(-ENOMEM, NULL, NULL, run);
 }
 
 /* --- before the units --- */
@@ -491,7 +535,7 @@ static void act(CommitJob *job, const ChangeRecord *record, bool back, void *use
                 commit_acted(job, -ENOMEM, NULL);
                 return;
         }
-        start_timer(run);
+        unit_timer_start(jobs->manager->units, record->id, back);
         if (jobs->stopped)
                 return;
         if (change_record_concerns_manager(record))

@@ -18,10 +18,6 @@ int unit_jobs_new(UnitJobs **ret, Manager *m);
  * changes that are under way are in its journal only. */
 void unit_jobs_stop(UnitJobs *jobs);
 
-/* A change with units has come to its end without their having been acted on: systemd need not
- * start the service for it. */
-void unit_jobs_forget(const Manager *m, uint64_t id);
-
 /* The files of a change are in place, or back: of one without units, which no actor follows,
  * systemd is told to read its unit files again. What is asked of it after that is asked of the new
  * ones. */

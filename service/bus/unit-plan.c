@@ -246,7 +246,8 @@ static int take_new(UnitPlan *plan, PlannedUnit *unit, Failure *f)
                 failure_move(&unit->fault, f);
                 return 0;
         }
-        unit->id = strdup(unit->name);
+        if (!unit->id)
+                unit->id = strdup(unit->name);
         return unit->id ? 0 : -ENOMEM;
 }
 
@@ -256,8 +257,14 @@ static void on_resolved(int r, Failure *f, const UnitsResult *result, void *user
         PlannedUnit *unit = &call->unit_plan.units[call->unit_plan.next];
 
         call->request = units_request_free(call->request);
-        if (r == 0) {
-                unit->id = strdup(result->id);
+        if (r == 0 && unit->id && strcmp(unit->id, result->id) != 0) {
+                failure_set(&unit->fault, EXM_E_CONFLICT,
+                            "%s: has become another unit, %s, just now; nothing was changed. Try "
+                            "again",
+                            unit->id, result->id);
+        } else if (r == 0) {
+                if (!unit->id)
+                        unit->id = strdup(result->id);
                 r = unit->id ? units_status(call->manager->units, unit->id, on_status, call,
                                             &call->request)
                              : -ENOMEM;
@@ -272,11 +279,19 @@ static void on_resolved(int r, Failure *f, const UnitsResult *result, void *user
         next_unit(call, r);
 }
 
+/* What was left out stays so; what was not found is told as it is. */
+static bool is_settled(const UnitPlan *plan, const PlannedUnit *unit)
+{
+        return plan->again && (unit->left_out || !unit->id);
+}
+
 static void ask_next(Call *call)
 {
         UnitPlan *plan = &call->unit_plan;
         int r;
 
+        while (plan->next < plan->n && is_settled(plan, &plan->units[plan->next]))
+                plan->next++;
         if (plan->next == plan->n) {
                 finish(call);
                 return;
@@ -350,6 +365,16 @@ void unit_plan_make(Call *call, void (*done)(Call *call))
                 add_affected(call);
         else
                 ask_next(call);
+}
+
+void unit_plan_refresh(Call *call, void (*done)(Call *call))
+{
+        UnitPlan *plan = &call->unit_plan;
+
+        plan->done = done;
+        plan->again = true;
+        plan->next = 0;
+        ask_next(call);
 }
 
 void unit_plan_affected(Call *call, void (*done)(Call *call))

@@ -25,6 +25,7 @@ typedef struct UnitPlan {
         size_t n, next;
         char **files; /* names that the change writes, makes or removes */
         char **made;  /* those of them that become regular files */
+        bool again;   /* unit_plan_refresh() is at work */
         void (*done)(Call *call);
 } UnitPlan;
 
@@ -37,6 +38,10 @@ int unit_plan_inherit(Call *call, const ChangeRecord *record);
 
 /* Asks systemd about all of them, then runs `done`; or the call has failed. */
 void unit_plan_make(Call *call, void (*done)(Call *call));
+
+/* Asks systemd once more about those that were found, whose states others may have changed since;
+ * no unit is added. Runs `done`, or the call has failed. */
+void unit_plan_refresh(Call *call, void (*done)(Call *call));
 
 /* manage-units for each: to write_right_add_unit(). Returns: 0 or -ENOMEM. */
 int unit_plan_add_rights(Call *call);

@@ -191,6 +191,23 @@ static void on_checked_for_commit(int r, void *userdata)
                 call_fail(call, r);
 }
 
+int validation_add_names(const Call *call, char ***names)
+{
+        const Checks *checks = call->validation->checks;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < checks_count(checks); i++) {
+                _cleanup_free_ char *name = NULL;
+
+                if (asprintf(&name, "validator %s", checks_name(checks, i)) < 0) {
+                        name = NULL;
+                        return -ENOMEM;
+                }
+                r = strv_extend_unique(names, name);
+        }
+        return r;
+}
+
 int validation_record(const Call *call, ChangeRecord *record)
 {
         const Report *reports;

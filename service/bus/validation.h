@@ -25,6 +25,9 @@ void validation_ask_right(Call *call, void (*granted)(Call *call));
  * none failed; else the call has failed (EXM_E_VALIDATION_FAILED). */
 void validation_run(Call *call, void (*next)(Call *call));
 
+/* Adds the validators that apply to the names of a turn (name-locks.h). Returns: 0 or -ENOMEM. */
+int validation_add_names(const Call *call, char ***names);
+
 /* What was said, into the record of the change that is made now: root alone reads it. Returns: 0 or
  * -ENOMEM. */
 int validation_record(const Call *call, ChangeRecord *record);

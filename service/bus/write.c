@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "bus/commit-options.h"
+#include "bus/commit-turn.h"
 #include "bus/listing.h"
 #include "bus/load.h"
 #include "bus/permission.h"
@@ -144,12 +145,17 @@ static void validate(Call *call)
         validation_run(call, start_commit);
 }
 
+static void take_turn(Call *call)
+{
+        commit_turn_take(call, validate);
+}
+
 static void on_units_planned(Call *call)
 {
         int r = unit_plan_add_rights(call);
 
         if (r == 0)
-                validation_ask_right(call, validate);
+                validation_ask_right(call, take_turn);
         else
                 call_fail(call, r);
 }

@@ -418,17 +418,21 @@ void committer_set_actor(Committer *c, CommitAct act, void *userdata)
         c->act_userdata = userdata;
 }
 
-/* Of what was to be taken back: the files are, and the units are not. */
-static void note_units(CommitJob *job, int r, Failure *f)
+static void add_to_reason(ChangeRecord *record, const char *words)
 {
         char *longer;
 
+        if (asprintf(&longer, "%s; %s", record->reason ?: "", words) < 0)
+                return;
+        free(record->reason);
+        record->reason = longer;
+}
+
+/* Of what was to be taken back: the files are, and the units are not. */
+static void note_units(CommitJob *job, int r, Failure *f)
+{
         job->record.state = CHANGE_FAILED;
-        if (asprintf(&longer, "%s; %s", job->record.reason ?: "",
-                     f && f->message ? f->message : strerror(r < 0 ? -r : EIO)) >= 0) {
-                free(job->record.reason);
-                job->record.reason = longer;
-        }
+        add_to_reason(&job->record, f && f->message ? f->message : strerror(r < 0 ? -r : EIO));
         if (job->revert && job->r == 0) {
                 job->r = r;
                 if (f)
@@ -453,6 +457,8 @@ void commit_acted(CommitJob *job, int r, Failure *f)
                 compose(job, f ? f->message : NULL);
         if (r != 0)
                 note_units(job, r, f);
+        else if (change_record_was_pending(&job->record) && f && f->message)
+                add_to_reason(&job->record, f->message);
         if (f)
                 failure_done(f);
         run_phase(job, work_end, finish_phase);

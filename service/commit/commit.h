@@ -39,7 +39,8 @@ Committer *committer_free(Committer *c);
 void committer_set_actor(Committer *c, CommitAct act, void *userdata);
 
 /* r: 0; EXM_E_UNIT_FAILED, EXM_E_TIMEOUT, ..., -errno with `f` (taken over). Back: `f` says, with
- * either, how the units are now. The names of the change's files are locked until its end. */
+ * either, how the units are now; of a pending change with 0 what its reason is to tell of them. The
+ * names of the change's files are locked until its end. */
 void commit_acted(CommitJob *job, int r, Failure *f);
 
 /* r: 0 and the change as it is in the journal now (number, state, deadline, names and versions of

@@ -46,6 +46,11 @@ bool change_record_is_of_key(const ChangeRecord *record, const char *key)
         return !key || (strncmp(name, key, n) == 0 && (name[n] == '\0' || name[n] == ','));
 }
 
+bool change_record_was_pending(const ChangeRecord *record)
+{
+        return record->deadline > 0;
+}
+
 int change_record_add_unit(ChangeRecord *record, const char *id, const char *verb, bool was_active)
 {
         ChangeUnit *grown, unit = { .was_active = was_active };

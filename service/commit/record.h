@@ -71,6 +71,9 @@ typedef struct ChangeRecord {
 /* Does it belong to the key of this name? `key` NULL: to any key. */
 bool change_record_is_of_key(const ChangeRecord *record, const char *key);
 
+/* Of one that is being taken back: it had been made wholly, and awaited its confirmation. */
+bool change_record_was_pending(const ChangeRecord *record);
+
 /* Adds a unit; strings are copied. Returns: 0 or -ENOMEM. */
 int change_record_add_unit(ChangeRecord *record, const char *id, const char *verb, bool was_active);
 

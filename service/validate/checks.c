@@ -332,6 +332,11 @@ size_t checks_count(const Checks *checks)
         return checks->n;
 }
 
+const char *checks_name(const Checks *checks, size_t i)
+{
+        return checks->list[i].validator->name;
+}
+
 const Future *checks_future(const Checks *checks)
 {
         return checks->future;

@@ -31,5 +31,7 @@ int checks_start(Checks *checks, Jails *jails, TaskPool *pool, uid_t uid, Checks
 
 /* Returns: how many runs there are to be. */
 size_t checks_count(const Checks *checks);
+/* Returns: the name of the validator of run `i`. */
+const char *checks_name(const Checks *checks, size_t i);
 const Future *checks_future(const Checks *checks);
 const Report *checks_reports(const Checks *checks, size_t *ret_n);

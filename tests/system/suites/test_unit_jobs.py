@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Units in a commit: they follow its files, and when they cannot both go back."""
+import os
 import time
 from pathlib import Path
 
@@ -278,6 +279,22 @@ def test_an_alias_made_by_the_commit_is_not_followed(t):
     equal(saw(), [])
 
 
+def test_a_unit_that_systemd_has_lost_is_named(t):
+    """An active unit became an alias for the time of two daemon-reloads: what systemd makes of it is told."""
+    alice = setup(t, OTHER)
+    t.unit(NEW_UNIT.name, "[Service]\nExecStart=/bin/sleep infinity\n")
+    daemon.run("systemctl", "start", NEW_UNIT.name)
+    pid = int(daemon.run("systemctl", "show", "-P", "MainPID", NEW_UNIT.name))
+    t.undo(lambda: os.path.exists(f"/proc/{pid}") and os.kill(pid, 9))
+    with expect("UnitFailed") as seen:
+        alice.Config.Apply([("ln", [f"/etc/systemd/system/{OTHER}", str(NEW_UNIT)])], restart=[NEW_UNIT.name],
+                           grace=0, token="lost")
+    has(seen.message, "another unit", "All files are as before")
+    lost = f"{NEW_UNIT.name} was active before and is inactive now"
+    equal((lost in seen.message, lost in alice.History.ListChanges(token="lost")[0]["reason"]),
+          (active(NEW_UNIT.name) != "active",) * 2, seen.message)
+
+
 # ---------------------------------------------------------------- who may
 
 def test_each_unit_needs_its_own_right(t):
@@ -350,6 +367,27 @@ def test_deadline_acts_on_the_units_too(t):
     equal(sorted(saw()), ["exm-jobs start a = 1", "exm-other reload a = 1"])
 
 
+def test_what_was_stopped_meanwhile_stays_stopped(t):
+    """By the deadline and by Revert of a pending change, which say so; one that has failed is started."""
+    alice = setup(t, UNIT, OTHER)
+    change = alice.Config.Apply(edit(2), restart=[UNIT, OTHER], grace=0, confirm_within=600)
+    daemon.run("systemctl", "stop", UNIT)
+    daemon.run("systemctl", "kill", "--signal=ABRT", OTHER)
+    daemon.wait_for(lambda: active(OTHER) == "failed", "the other's failure", 20)
+    SAW.write_text("")
+    equal(alice.History.Revert(change), change)
+    equal((active(), active(OTHER), saw()), ("inactive", "active", ["exm-other start a = 1"]))
+    found = record(alice, change)
+    equal((found["state"], found["reason"]), ("reverted", f"revert; {UNIT} was stopped meanwhile, and stays so"))
+    daemon.run("systemctl", "start", UNIT)
+    change = alice.Config.Apply(edit(2), restart=[UNIT], grace=0, confirm_within=3)
+    daemon.run("systemctl", "mask", "--now", "--runtime", UNIT)
+    t.undo(lambda: daemon.run("systemctl", "unmask", "--runtime", UNIT))
+    daemon.wait_for(lambda: state(alice, change) == "reverted", "its end", 30)
+    has(record(alice, change)["reason"], "deadline; ", UNIT, "stays so")
+    equal((FILE.read_text(), active()), ("a = 1\n", "inactive"))
+
+
 def test_deadline_whose_units_fail_is_failed(t):
     """The files are back; the unit does not start with them any more, and the history says so."""
     alice = setup(t)
@@ -412,6 +450,20 @@ def test_files_stay_locked_while_units_are_acted_on(t):
     assert not first.done() and not second.done()
     assert first.result(60) < second.result(60)
     equal(FILE.read_text(), "a = 3\n")
+
+
+def test_commits_on_one_unit_follow_one_another(t):
+    """Neither takes the other's restart for a failure of its own; the bad one goes back to what the good one left."""
+    bad = t.keep("/etc/default/exm-jobs")
+    alice = setup(t, text=TEXT.replace("ExecStartPre=", f"ExecStartPre=/bin/sh -c '! [ -e {bad} ]'\nExecStartPre=", 1))
+    good = alice.Config.later("Apply", edit("slow"), restart=[UNIT], grace=2)
+    daemon.wait_for(lambda: FILE.read_text() != "a = 1\n", "the file is there", 20)
+    with expect("UnitFailed") as seen:
+        t.client().Config.Apply([("text", [str(bad), "a=1\n"])], restart=[UNIT], grace=2)
+    assert good.done()
+    assert good.result() > 0
+    has(seen.message, "restart failed (result 'exit-code')", f"All files are as before; {UNIT} runs with them")
+    equal((saw(), active(), bad.exists()), (["exm-jobs start a = slow"] * 2, "active", False))
 
 
 def consistent(t, token):

@@ -486,6 +486,35 @@ def test_one_user_does_not_delay_another(t):
     daemon.wait_for(lambda: not jails(), "end of the jail", 30)
 
 
+def test_halves_that_do_not_fit_together(t):
+    """Each is valid alone: the second is checked when the first is there. Who waits may leave, others go on."""
+    halves = [str(t.keep(f"/etc/default/exm-half-{name}")) for name in "abc"]
+    end = t.keep("/usr/local/lib/exm-end")
+    program = t.file("/usr/local/bin/exm-halves", f"""#!/bin/sh
+[ -e {halves[0]} ] && [ -e {halves[1]} ] && exit 1
+until [ -e {end} ]; do sleep 0.1; done
+""", mode=0o755)
+    t.keep("/etc/default/exm-other")
+    validators(t, halves=checker(program, "Processes=5", "TimeoutSec=100", files="/etc/default/exm-half-*"))
+    alice, bob, gone = writer(t), writer(t, "bob"), writer(t)
+    first = alice.Config.later("Apply", [text(halves[0], "a=1")], timeout=200)
+    daemon.wait_for(jails, "the first validation", 30)
+    left, second = gone.begin(), bob.begin()
+    for transaction, half in ((left, halves[2]), (second, halves[1])):
+        transaction.Edit([text(half, "b=1")])
+        transaction.commit = transaction.later("Commit", timeout=200)
+        daemon.wait_for(lambda: any(half in q and "Commit" in q for q in t.journal.polkit_questions()), "its question", 30)
+    assert bob.Config.Apply([text("/etc/default/exm-other", "a=1")]) > 0
+    equal((first.done(), second.commit.done(), len(jails())), (False, False, 1))
+    gone.close()
+    end.touch()
+    assert first.result(60) > 0
+    error = second.commit.exception(60)
+    equal(error.short, "ValidationFailed")
+    has(error.message, "validator halves")
+    equal([os.path.exists(half) for half in halves], [True, False, False])
+
+
 def test_vanished_caller_ends_its_validation(t):
     t.keep(TARGET)
     validators(t, slow=hostile("sleeps", "TimeoutSec=300"))
