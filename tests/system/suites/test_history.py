@@ -147,7 +147,7 @@ def test_what_a_record_says(t):
     assert start <= when <= end, (start, when, end)
     equal(found, {"id": change, "uid": 6001, "user": "alice", "message": "why", "token": f"t{start}",
                   "authority": "polkit:org.exmachina1.write-config, polkit:org.exmachina1.write-sensitive-config",
-                  "state": "applied", "reason": "",
+                  "state": "applied", "reason": "", "inconclusive": [],
                   "files": ["/etc/hosts", FILE], "units": [], "remaining": 0})
     new = alice.History.Revert(change)
     found = record(alice, new)
