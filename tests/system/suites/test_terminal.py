@@ -2,12 +2,14 @@
 """exmachinactl on a terminal: the countdown, passwords, tables and colours, completion, the shell."""
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import daemon
 from case import equal, has, has_not
 from changes import Deadline, finish_all, state
 from ctl import Terminal, other_machine
+from network import HERE
 from samples import HOSTS
 
 SET = "exmachinactl -q set /etc/hosts/1/ipaddr 192.0.2.50"
@@ -82,8 +84,10 @@ def test_countdown_over_ssh(t):
     terminal.wait("nobody can come in anew", "[y]es")
     equal(state(t.root, last(t)), "pending")
     daemon.run("ip", "link", "set", "exm0", "up")
+    daemon.wait_for(lambda: subprocess.run([*there, "bash", "-c", f"< /dev/tcp/{HERE}/2222"], check=False,
+                                           capture_output=True).returncode == 0, "the way there", 60)
     terminal.keys("y")
-    terminal.wait("status 0.")
+    terminal.wait("status 0.", timeout=60)
     equal((state(t.root, last(t)), text()), ("applied", CHANGED))
 
 
