@@ -41,15 +41,6 @@ char *secret_new(size_t size)
         return secret ? memset(secret, 0, size) : NULL;
 }
 
-char *secret_dup(const char *text)
-{
-        size_t size = strlen(text) + 1;
-        char *secret;
-
-        secret = secret_new(size);
-        return secret ? memcpy(secret, text, size) : NULL;
-}
-
 char *secret_free(char *secret)
 {
         sodium_free(secret);

@@ -2,7 +2,8 @@
 /*
  * secret.h - text in memory that is locked, guarded, and wiped when it is freed (sodium_malloc).
  *
- * A key's text lives nowhere else: not in an argument vector, a log, an error or the database.
+ * A key's text lives here and in the message that brings it, which its call wipes (bus/args.h), and
+ * nowhere else: not in an argument vector, a log, an error or the database.
  */
 #pragma once
 
@@ -17,8 +18,6 @@ int secret_init(void);
 
 /* Returns: `size` bytes of 0 to be freed with secret_free(), NULL if out of memory. */
 char *secret_new(size_t size);
-/* Returns: a copy, as secret_new(). */
-char *secret_dup(const char *text);
 /* Wipes. NULL is allowed. */
 char *secret_free(char *secret);
 DEFINE_CLEANUP(char *, secret_free);

@@ -20,11 +20,6 @@ void log_set_level(int level)
         atomic_store(&max_level, level);
 }
 
-int log_get_level(void)
-{
-        return atomic_load(&max_level);
-}
-
 void log_message(int level, const char *format, ...)
 {
         va_list ap;

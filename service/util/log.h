@@ -12,7 +12,6 @@
 
 /* Messages less important than `level` (LOG_ERR ... LOG_DEBUG) are dropped. Default LOG_INFO. */
 void log_set_level(int level);
-int log_get_level(void);
 
 void log_message(int level, const char *format, ...) _printf_(2, 3);
 

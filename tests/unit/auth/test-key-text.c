@@ -111,6 +111,13 @@ static void text_is_read_as_it_was_made(void **state)
         assert_false(key_proof_check(&proof, secret));
 }
 
+static char *canary(void)
+{
+        char *secret = secret_new(sizeof("canary"));
+
+        return secret ? strcpy(secret, "canary") : NULL;
+}
+
 /* The page is gone after it was wiped: a read ends the process. */
 static void freed_secret_is_out_of_reach(void **state)
 {
@@ -120,7 +127,7 @@ static void freed_secret_is_out_of_reach(void **state)
         pid = fork();
         assert_true(pid >= 0);
         if (pid == 0) {
-                char *secret = secret_dup("canary");
+                char *secret = canary();
                 volatile char *p = secret;
 
                 setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
@@ -179,7 +186,7 @@ static void secrets_work_where_nothing_can_be_locked(void **state)
                 /* Root may lock whatever the limit is. */
                 if (geteuid() == 0 && setuid(65534) < 0)
                         _exit(2);
-                secret = secret_init() == 0 ? secret_dup("canary") : NULL;
+                secret = secret_init() == 0 ? canary() : NULL;
                 _exit(secret && strcmp(secret, "canary") == 0 && !secret_free(secret) ? 0 : 1);
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -299,73 +306,76 @@ static void file_is_read_as_it_was_made(void **state)
 #define KEY    "[Key]\nName=web\nSalt=" HEX "\nHash=" HEX "\nCreated=2026-01-01\n"
 #define GRANTS "[Grants]\nUser=alice\n"
 
+static const char *const good_files[] = {
+        KEY GRANTS,
+        KEY "[Grants]\nUser=\n",
+        "# x\n\n" KEY "#\n" GRANTS "Read=\n",
+        KEY GRANTS "Read=/etc/hosts\nPrivileged=false\nExpires=2026-01-01",
+        GRANTS KEY,
+};
+
+static const char *const bad_files[] = {
+        "",
+        "\n",
+        KEY,
+        GRANTS,
+        KEY "[Grants]\n",
+        KEY GRANTS "Extra=1\n",
+        KEY GRANTS "[More]\n",
+        KEY GRANTS "[Grants]\nWrite=/etc/x\n",
+        KEY GRANTS "User=bob\n",
+        KEY GRANTS "Read[de]=/etc/x\n",
+        KEY GRANTS "Read =/x\n",
+        KEY GRANTS " Read=/etc/x\n",
+        KEY GRANTS "Read=/etc/x\r\n",
+        KEY GRANTS "Read\n",
+        KEY GRANTS "Read=etc/x\n",
+        KEY GRANTS "Read=/etc/exmachina/x\n",
+        KEY GRANTS "Read=/etc/x;;/etc/y\n",
+        KEY GRANTS "Read=/etc/\\q\n",
+        KEY GRANTS "Units=nginx.service\n",
+        KEY GRANTS "Privileged=yes\n",
+        KEY GRANTS "Privileged=\n",
+        KEY GRANTS "Expires=never\n",
+        KEY GRANTS "Expires=\n",
+        KEY GRANTS "Expires=1970-01-01\n",
+        KEY GRANTS "Expires=+30d\n",
+        KEY GRANTS "Created=2026-01-01\n",
+        KEY "User=alice\n" GRANTS,
+        KEY "[Grants]\nUser=a b\n",
+        KEY "[grants]\nUser=alice\n",
+        "User=alice\n" KEY "[Grants]\n",
+        KEY GRANTS "; comment\n",
+        KEY GRANTS "\xE4\n",
+        KEY GRANTS "#\x01\n",
+        KEY " [Grants]\nUser=alice\n",
+        "[Key]\nName=web\nSalt=00\nHash=" HEX "\nCreated=2026-01-01\n" GRANTS,
+        "[Key]\nName=web\nSalt=" HEX "00\nHash=" HEX "\nCreated=2026-01-01\n" GRANTS,
+        "[Key]\nName=web\nSalt=zz" HEX "\nHash=" HEX "\nCreated=2026-01-01\n" GRANTS,
+        "[Key]\nName=other\nSalt=" HEX "\nHash=" HEX "\nCreated=2026-01-01\n" GRANTS,
+        "[Key]\nName=web\nHash=" HEX "\nCreated=2026-01-01\n" GRANTS,
+};
+
 static void malformed_files_are_refused(void **state)
 {
-        static const char *const good[] = {
-                KEY GRANTS,
-                KEY "[Grants]\nUser=\n",
-                "# x\n\n" KEY "#\n" GRANTS "Read=\n",
-                KEY GRANTS "Read=/etc/hosts\nPrivileged=false\nExpires=2026-01-01",
-                GRANTS KEY,
-        };
-        static const char *const bad[] = {
-                "",
-                "\n",
-                KEY,
-                GRANTS,
-                KEY "[Grants]\n",
-                KEY GRANTS "Extra=1\n",
-                KEY GRANTS "[More]\n",
-                KEY GRANTS "[Grants]\nWrite=/etc/x\n",
-                KEY GRANTS "User=bob\n",
-                KEY GRANTS "Read[de]=/etc/x\n",
-                KEY GRANTS "Read =/x\n",
-                KEY GRANTS " Read=/etc/x\n",
-                KEY GRANTS "Read=/etc/x\r\n",
-                KEY GRANTS "Read\n",
-                KEY GRANTS "Read=etc/x\n",
-                KEY GRANTS "Read=/etc/exmachina/x\n",
-                KEY GRANTS "Read=/etc/x;;/etc/y\n",
-                KEY GRANTS "Read=/etc/\\q\n",
-                KEY GRANTS "Units=nginx.service\n",
-                KEY GRANTS "Privileged=yes\n",
-                KEY GRANTS "Privileged=\n",
-                KEY GRANTS "Expires=never\n",
-                KEY GRANTS "Expires=\n",
-                KEY GRANTS "Expires=1970-01-01\n",
-                KEY GRANTS "Expires=+30d\n",
-                KEY GRANTS "Created=2026-01-01\n",
-                KEY "User=alice\n" GRANTS,
-                KEY "[Grants]\nUser=a b\n",
-                KEY "[grants]\nUser=alice\n",
-                "User=alice\n" KEY "[Grants]\n",
-                KEY GRANTS "; comment\n",
-                KEY GRANTS "\xE4\n",
-                KEY GRANTS "#\x01\n",
-                KEY " [Grants]\nUser=alice\n",
-                "[Key]\nName=web\nSalt=00\nHash=" HEX "\nCreated=2026-01-01\n" GRANTS,
-                "[Key]\nName=web\nSalt=" HEX "00\nHash=" HEX "\nCreated=2026-01-01\n" GRANTS,
-                "[Key]\nName=web\nSalt=zz" HEX "\nHash=" HEX "\nCreated=2026-01-01\n" GRANTS,
-                "[Key]\nName=other\nSalt=" HEX "\nHash=" HEX "\nCreated=2026-01-01\n" GRANTS,
-                "[Key]\nName=web\nHash=" HEX "\nCreated=2026-01-01\n" GRANTS,
-        };
         static const char nul[] = KEY GRANTS "#\0\n";
         KeyProof proof;
 
-        for (size_t i = 0; i < ELEMENTSOF(good); i++) {
+        for (size_t i = 0; i < ELEMENTSOF(good_files); i++) {
                 _cleanup_(key_unref_cleanup) Key *key = NULL;
 
-                if (key_file_parse(good[i], strlen(good[i]), "web", &key, &proof, NULL) != 0)
-                        fail_msg("refused: %s", good[i]);
+                if (key_file_parse(good_files[i], strlen(good_files[i]), "web", &key, &proof,
+                                   NULL) != 0)
+                        fail_msg("refused: %s", good_files[i]);
         }
-        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+        for (size_t i = 0; i < ELEMENTSOF(bad_files); i++) {
                 _cleanup_failure_ Failure f = { 0 };
                 Key *key = NULL;
 
-                if (key_file_parse(bad[i], strlen(bad[i]), "web", &key, &proof, &f) !=
+                if (key_file_parse(bad_files[i], strlen(bad_files[i]), "web", &key, &proof, &f) !=
                             EXM_E_PARSE_FAILED ||
                     key || !f.message || strstr(f.message, HEX))
-                        fail_msg("accepted: %s", bad[i]);
+                        fail_msg("accepted: %s", bad_files[i]);
         }
         assert_int_equal(
                 key_file_parse(nul, sizeof(nul) - 1, "web", &(Key *){ NULL }, &proof, NULL),
