@@ -263,6 +263,16 @@ class Late(AssertionError):
     """An answer took too long. On a busy machine that happens; a loop that blocks does it every time."""
 
 
+@contextmanager
+def within(seconds, what):
+    """Late unless the block ends in time. Never a measurement: at least ten times what is expected."""
+    start = time.monotonic()
+    yield
+    took = time.monotonic() - start
+    if took > seconds:
+        raise Late(f"{what}: {took:.1f} s instead of less than {seconds} s")
+
+
 class PingWatch:
     """Pings the service while a block runs, and logind in turn: how late an idle process answers here.
 

@@ -92,7 +92,7 @@ def workers(root):
     return [child for child in children(pid(root)) if program(child) == WORKER]
 
 
-def wait_for(condition, what, timeout=5):
+def wait_for(condition, what, timeout=30):
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         value = condition()

@@ -22,7 +22,6 @@ import select
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 from bus import SOURCE
 

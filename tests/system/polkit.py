@@ -159,14 +159,14 @@ class Agent:
                             GLib.Variant("(us(sa{sv}))", (0, cookie, identity)), destination=POLKIT)
         invocation.return_value(None)
 
-    def wait(self, count=1, timeout=10):
+    def wait(self, count=1, timeout=30):
         """Until so many dialogs have been opened."""
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self.prompts) >= count, timeout):
                 raise AssertionError(f"{len(self.prompts)} dialogs instead of {count}")
         return self.prompts
 
-    def wait_cancelled(self, count=1, timeout=10):
+    def wait_cancelled(self, count=1, timeout=30):
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self.cancelled) >= count, timeout):
                 raise AssertionError(f"{len(self.cancelled)} dialogs cancelled instead of {count}")

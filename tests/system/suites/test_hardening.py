@@ -99,7 +99,7 @@ def test_worker_cannot_be_looked_into_by_others(t):
 def test_workers_end_with_the_service(t):
     worker = worker_of(t, t.client())
     os.kill(daemon.pid(t.root), 9)
-    daemon.wait_for(lambda: not Path(f"/proc/{worker}").exists(), "the worker's end", 3)
+    daemon.wait_for(lambda: not Path(f"/proc/{worker}").exists(), "the worker's end")
     daemon.run("systemctl", "reset-failed", daemon.SERVICE, check=False)
     t.client().Config.GetValue("/files/etc/hosts/1/ipaddr")
 
@@ -172,7 +172,7 @@ def test_idle_exit(t):
     client = t.client()
     client.Config.GetValue("/files/etc/hosts/1/ipaddr")
     first = daemon.pid(t.root)
-    daemon.wait_for(lambda: not Path(f"/proc/{first}").exists(), "exit when idle", 8)
+    daemon.wait_for(lambda: not Path(f"/proc/{first}").exists(), "exit when idle")
     equal(client.Config.GetValue("/files/etc/hosts/1/ipaddr")[0], True)
     transaction = client.begin()
     second = daemon.pid(t.root)

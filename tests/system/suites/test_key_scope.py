@@ -334,7 +334,7 @@ def test_revoked_in_mid_connection(t):
 def test_key_file_removed_in_mid_connection(t):
     def remove(client, _):
         Path("/etc/exmachina/keys.d/scope.key").unlink()
-        daemon.wait_for(lambda: client.Authority.WhoAmI()["key"] == "", "the end of the key", 10)
+        daemon.wait_for(lambda: client.Authority.WhoAmI()["key"] == "", "the end of the key")
     ends(t, remove)
 
 
@@ -342,7 +342,7 @@ def test_key_file_changed_in_mid_connection(t):
     def change(client, _):
         path = Path("/etc/exmachina/keys.d/scope.key")
         path.write_text(path.read_text() + "\n")
-        daemon.wait_for(lambda: client.Authority.WhoAmI()["key"] == "", "the end of the key", 10)
+        daemon.wait_for(lambda: client.Authority.WhoAmI()["key"] == "", "the end of the key")
     ends(t, change)
 
 
@@ -354,7 +354,7 @@ def test_keys_replaced_as_a_whole_in_mid_connection(t):
         daemon.run("mv", "/etc/exmachina.new", "/etc/exmachina")
         t.undo(restore)
         Path("/etc/exmachina/keys.d/scope.key").unlink()
-        daemon.wait_for(lambda: client.Authority.WhoAmI()["key"] == "", "the end of the key", 10)
+        daemon.wait_for(lambda: client.Authority.WhoAmI()["key"] == "", "the end of the key")
 
     def restore():
         daemon.run("rm", "-rf", "/etc/exmachina")

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import daemon
-from bus import Refusal, expect
+from bus import Refusal, expect, within
 from case import equal, has, has_not
 from samples import HOSTS
 
@@ -105,12 +105,11 @@ def test_a_key_works_without_polkit(t):
     daemon.run("systemctl", "mask", "--runtime", "--now", "polkit.service")
     t.undo(lambda: daemon.run("systemctl", "unmask", "--runtime", "polkit.service"))
     client = t.client()
-    start = time.monotonic()
-    client.Authority.Unlock(text)
-    equal(client.Config.GetValue(IP)[0], True)
-    client.Config.Apply([("set", [IP, "192.0.2.10"])])
-    equal(client.Config.GetValue(IP), (True, "192.0.2.10"))
-    assert time.monotonic() - start < 20, "somebody was waited for"
+    with within(20, "work with a key"):
+        client.Authority.Unlock(text)
+        equal(client.Config.GetValue(IP)[0], True)
+        client.Config.Apply([("set", [IP, "192.0.2.10"])])
+        equal(client.Config.GetValue(IP), (True, "192.0.2.10"))
 
 
 def test_a_flood_of_wrong_keys(t):
@@ -123,9 +122,8 @@ def test_a_flood_of_wrong_keys(t):
     futures = [bob.Authority.later("Unlock", wrong) for _ in range(200)]
     others = [t.client("bob") for _ in range(20)]
     futures += [other.Authority.later("Unlock", wrong) for other in others for _ in range(10)]
-    start = time.monotonic()
-    equal(alice.Authority.Unlock(text), "panel")
-    assert time.monotonic() - start < 5, "the owner had to wait for another user"
+    with within(5, "the owner's Unlock"):
+        equal(alice.Authority.Unlock(text), "panel")
     said = set()
     for future in futures:
         try:
@@ -139,7 +137,7 @@ def test_a_flood_of_wrong_keys(t):
         assert daemon.memory(process)[1] - before < 4 << 20, "memory has grown"
     # Delayed, never locked out: the same user gets in with the right key in the end.
     own = t.key("own", user="bob")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             equal(t.client("bob").Authority.Unlock(own), "own")

@@ -5,7 +5,7 @@ from concurrent.futures import wait
 from pathlib import Path
 
 import daemon
-from bus import GLib, OBJECT, PingWatch, Refusal, expect
+from bus import GLib, Late, OBJECT, PingWatch, Refusal, expect, within
 from case import equal
 from samples import HOSTS
 
@@ -28,18 +28,14 @@ def test_t37_hostile_expression(t):
     before = settled(t)
     alice, bob = t.client("alice"), t.client("bob")
     bob.Config.GetValue("/files/etc/hosts/1/ipaddr")
-    with PingWatch() as watch:
-        start = time.monotonic()
+    with PingWatch() as watch, within(60, "two workers' 3 s each"):
         hostile = alice.Config.later("Match", HOSTILE)
         while not hostile.done():
-            mark = time.monotonic()
-            equal(bob.Config.GetValue("/files/etc/hosts/1/ipaddr")[0], True)
-            assert time.monotonic() - mark < 0.5, "another user waited"
+            with within(0.5, "another user's read"):
+                equal(bob.Config.GetValue("/files/etc/hosts/1/ipaddr")[0], True)
             time.sleep(0.02)
-        took = time.monotonic() - start
         with expect("LimitExceeded", "WorkerFailed"):
             hostile.result()
-    assert took < 9, f"ended after {took:.1f} s"
     watch.check()
     equal(alice.Config.GetValue("/files/etc/hosts/1/ipaddr")[0], True)
     equal((daemon.pid(t.root), daemon.unique_name(t.root)), before)
@@ -127,12 +123,11 @@ def test_t37_worker_stopped_in_the_middle(t):
     for worker in daemon.workers(t.root):
         daemon.run("kill", "-STOP", str(worker))
     with PingWatch() as watch:
-        start = time.monotonic()
-        try:
-            alice.Config.GetValue("/files/etc/hosts/2/ipaddr")
-        except Refusal as refusal:
-            assert refusal.short in ("LimitExceeded", "WorkerFailed"), refusal
-        assert time.monotonic() - start < 6
+        with within(40, "an answer after two workers' 2 s each"):
+            try:
+                alice.Config.GetValue("/files/etc/hosts/2/ipaddr")
+            except Refusal as refusal:
+                assert refusal.short in ("LimitExceeded", "WorkerFailed"), refusal
     watch.check()
     equal(alice.Config.GetValue("/files/etc/hosts/1/ipaddr")[0], True)
     equal((daemon.pid(t.root), daemon.unique_name(t.root)), before)
@@ -167,9 +162,8 @@ def test_t31_sessions_of_one_user(t):
         with expect("LimitExceeded"):
             alice.begin()
     bob.Config.GetValue("/files/etc/hosts/1/ipaddr")
-    start = time.monotonic()
-    bob.begin().GetValue("/files/etc/hosts/1/ipaddr")
-    assert time.monotonic() - start < 0.5, f"another user after {time.monotonic() - start:.2f} s"
+    with within(1, "another user's transaction"):
+        bob.begin().GetValue("/files/etc/hosts/1/ipaddr")
     _, after = daemon.memory(before[0])
     assert after - at_limit < 4_000_000 or daemon.is_sanitised(before[0]), f"grew by {(after - at_limit) / 1e6:.1f} MB"
     equal((daemon.pid(t.root), daemon.unique_name(t.root)), before)
@@ -184,9 +178,8 @@ def test_t31_calls_of_one_user(t):
     with PingWatch() as watch:
         futures = [alice.Config.later("Match", HOSTILE, timeout=100) for _ in range(40)]
         time.sleep(0.5)
-        start = time.monotonic()
-        equal(bob.Config.GetValue("/files/etc/hosts/1/ipaddr")[0], True)
-        assert time.monotonic() - start < 1
+        with within(1, "another user's read"):
+            equal(bob.Config.GetValue("/files/etc/hosts/1/ipaddr")[0], True)
         wait(futures, 100)
     watch.check()
     names = {future.exception().short for future in futures if future.exception()}
@@ -211,9 +204,9 @@ def test_t32_worker_churn(t):
         transaction = alice.begin()
         transaction.SetValue("/files/etc/hosts/1/ipaddr", "192.0.2.1")
         transaction.Rollback()
-    daemon.wait_for(lambda: len(daemon.descriptors(process)) <= baseline + 2, "descriptors", 5)
+    daemon.wait_for(lambda: len(daemon.descriptors(process)) <= baseline + 2, "descriptors")
     equal(daemon.pid(t.root), process)
-    daemon.wait_for(lambda: len(daemon.workers(t.root)) <= 2, "workers", 5)
+    daemon.wait_for(lambda: len(daemon.workers(t.root)) <= 2, "workers")
     zombies = [line for line in daemon.run("ps", "--no-headers", "-o", "stat", "--ppid", str(process),
                                            check=False).split() if line.startswith("Z")]
     equal(zombies, [])
@@ -227,7 +220,7 @@ def test_t33_dialogs_do_not_pile_up(t):
     alice = t.client()
     futures = [alice.Config.later("ReadFile", "/etc/shadow", interactive=True) for _ in range(12)]
     agent.wait(4)
-    daemon.wait_for(lambda: sum(future.done() for future in futures) >= 8, "refusals", 10)
+    daemon.wait_for(lambda: sum(future.done() for future in futures) >= 8, "refusals")
     time.sleep(0.3)
     equal(len(agent.prompts), 4, "dialogs")
     for future in futures:
@@ -245,7 +238,7 @@ def test_t33_dialogs_do_not_pile_up(t):
         if prompt["cookie"] not in agent.cancelled:
             agent.answer(prompt["cookie"], False)
     with expect("AccessDenied"):
-        bobs.result(10)
+        bobs.result(60)
 
 
 def test_t33_a_dialog_left_open_is_a_denial(t):
@@ -253,9 +246,9 @@ def test_t33_a_dialog_left_open_is_a_denial(t):
     agent = t.agent("open")
     alice = t.client()
     start = time.monotonic()
-    with expect("AccessDenied"):
+    with within(20, "a denial after 2 s"), expect("AccessDenied"):
         alice.Config.ReadFile("/etc/shadow", interactive=True)
-    assert 1.5 < time.monotonic() - start < 6
+    assert time.monotonic() - start > 1.5
     agent.wait_cancelled(1)
 
 
@@ -281,7 +274,8 @@ def test_t34_huge_and_deep_messages(t):
         with expect("InvalidArgs"):
             alice.call(OBJECT, "org.exmachina1.Config", "Begin", GLib.Variant("(a{sv})", ({"files": deep},)))
         equal(bob.Config.GetValue("/files/etc/hosts/1/ipaddr")[0], True)
-    assert watch.worst < 1, f"Ping took {watch.worst:.2f} s"
+    if watch.worst > 1:
+        raise Late(f"Ping took {watch.worst:.2f} s")
     equal((daemon.pid(t.root), daemon.unique_name(t.root)), before)
 
 
@@ -320,7 +314,7 @@ def test_t35_mixed_calls_leak_nothing(t):
         round_of_calls()
     _, after = daemon.memory(process)
     assert after - warm < 1_500_000 or daemon.is_sanitised(process), f"grew by {(after - warm) / 1e6:.2f} MB in 2,100 calls"
-    daemon.wait_for(lambda: len(daemon.descriptors(process)) <= fds + 2, "descriptors", 5)
+    daemon.wait_for(lambda: len(daemon.descriptors(process)) <= fds + 2, "descriptors")
     equal(daemon.pid(t.root), process)
 
 
@@ -337,7 +331,7 @@ def test_views_are_bounded(t):
                 client.Config.Match(f"/files/etc/{file}/*")
             except Refusal:
                 pass
-    daemon.wait_for(lambda: len(daemon.workers(t.root)) <= 5, "workers within the limit", 3)
+    daemon.wait_for(lambda: len(daemon.workers(t.root)) <= 5, "workers within the limit")
 
 
 def test_a_file_too_big_for_a_view(t):

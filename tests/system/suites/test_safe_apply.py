@@ -2,11 +2,10 @@
 """Real services: a web server that cannot bind its new address, a link that a change has cut."""
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import daemon
-from bus import PingWatch, expect
+from bus import PingWatch, expect, within
 from case import equal, has
 from changes import Deadline, finish_all, record, state
 from network import HERE, other_network
@@ -45,20 +44,18 @@ def text(address, word):
 
 
 def test_nginx_that_cannot_bind_serves_the_old_page(t):
-    """The configuration is valid and the address taken: bytes, service and page are back in 15 seconds."""
+    """The configuration is valid and the address taken: bytes, service and page are back."""
     alice = setup(t)
     nginx(t)
     taken = socket.create_server(("127.0.0.1", 8082))
-    before, begin = daemon.fingerprint(SITE), time.monotonic()
-    with PingWatch() as watch, expect("UnitFailed") as seen:
+    before = daemon.fingerprint(SITE)
+    with PingWatch() as watch, within(60, "files and unit as before"), expect("UnitFailed") as seen:
         alice.Config.Apply(text("127.0.0.1:8082", "new"), restart=[NGINX], confirm_within=60, token="nginx")
-    took = time.monotonic() - begin
     taken.close()
     has(seen.message, f"{NGINX}: restart failed", "All files are as before", f"{NGINX} runs with them")
     equal((daemon.fingerprint(SITE), page()), (before, "old"))
     equal(daemon.run("systemctl", "is-active", NGINX).strip(), "active")
     equal(alice.History.ListChanges(token="nginx")[0]["state"], "failed")
-    assert took < 15, f"it took {took:.1f} s"
     watch.check()
 
 
@@ -72,13 +69,13 @@ def test_nginx_follows_as_the_unit_that_uses_its_files(t):
     pid = alice.Units.Status(NGINX)["main_pid"]
     change = transaction.Commit(reload_affected=True, grace=1)
     equal(record(alice, change)["units"], [NGINX])
-    daemon.wait_for(lambda: page() == "new", "the new page", 10)
+    daemon.wait_for(lambda: page() == "new", "the new page")
     equal(alice.Units.Status(NGINX)["main_pid"], pid)
     asked = [q for q in t.journal.polkit_questions() if "manage-units" in q]
     equal(len(asked), 1, asked)
     has(asked[0], NGINX, "reload", "Transaction.Commit")
     alice.History.Revert(change)
-    daemon.wait_for(lambda: page() == "old", "the old page", 10)
+    daemon.wait_for(lambda: page() == "old", "the old page")
 
     daemon.run("systemctl", "stop", NGINX)
     transaction = alice.begin()

@@ -152,10 +152,8 @@ def test_what_ends_within_grace_has_failed(t):
     for more in ("", "Restart=always\nRestartSec=0\n"):
         t.unit(UNIT, TEXT + more)
         daemon.run("systemctl", "start", UNIT)
-        begin = time.monotonic()
         with expect("UnitFailed") as seen:
             alice.Config.Apply(edit("dies"), restart=[UNIT], grace=20)
-        assert time.monotonic() - begin < 20 + 15
         has(seen.message, "did not stay active", "All files are as before")
         equal((active(), saw()[-1]), ("active", "exm-jobs start a = 1"))
         is_old(t)
