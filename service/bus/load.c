@@ -91,6 +91,8 @@ static int put_file(Call *call, const ReachFile *file)
         if (known >= 0) {
                 const FileImage *held = view_file(call_view(call), (size_t)known)->image;
 
+                if (!file->image->content)
+                        view_renew(call_view(call), file->image);
                 if (!file->image->content || strcmp(held->version, file->image->version) == 0)
                         return 0;
         }

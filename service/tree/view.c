@@ -219,6 +219,17 @@ int view_put(View *view, FileImage *image, const char *lens, const char *conflic
         return r;
 }
 
+void view_renew(View *view, FileImage *image)
+{
+        ssize_t i = view_find(view, image->path);
+        FileSlot *slot = i < 0 ? NULL : view->files[i];
+
+        if (!slot || !slot->synced || strcmp(slot->file.image->version, image->version) != 0)
+                return;
+        file_image_unref(slot->file.image);
+        slot->file.image = file_image_ref(image);
+}
+
 void view_remove(View *view, const char *path)
 {
         ssize_t i = view_find(view, path);

@@ -85,6 +85,8 @@ ssize_t view_find(const View *view, const char *path);
  * exists. lens and conflicting_lens are copied. Returns: 0; EXM_E_LIMIT_EXCEEDED (files, bytes). */
 int view_put(View *view, FileImage *image, const char *lens, const char *conflicting_lens,
              Failure *f);
+/* The same bytes, looked at later (content not needed): that stamp counts from now on. */
+void view_renew(View *view, FileImage *image);
 void view_remove(View *view, const char *path);
 
 /* Gives all these files (each a file of the view already) new images, all or nothing: the recorded
@@ -94,9 +96,8 @@ void view_remove(View *view, const char *path);
  * -ENOMEM. */
 int view_rebase(View *view, FileImage *const *images, size_t n, ViewDone done, void *userdata);
 
-/* For views that only read: the reference to an image's content is dropped once loaded (the bytes
- * go if nobody else holds the image); a fresh worker then needs view_put() again for every file:
- * view_is_alive() tells. */
+/* For views that only read: an image's content goes once it is loaded, if nobody else holds it; a
+ * fresh worker then needs view_put() again for every file: view_is_alive() tells. */
 void view_set_volatile(View *view);
 /* Returns: true if a worker holds every file of the view as last put, and is healthy. */
 bool view_is_alive(const View *view);
@@ -111,8 +112,7 @@ int view_read(View *view, const char *expression, uint32_t offset, uint32_t limi
 /* All or nothing; recorded for replay on success. Edits are copied. Only tree verbs and "text".
  * EXM_E_LIMIT_EXCEEDED over limits->edits or staged bytes. */
 int view_edit(View *view, const Edit *edits, size_t n_edits, ViewDone done, void *userdata);
-/* The files that differ, in order of first edit. A file that its lens cannot write:
- * EXM_E_PUT_FAILED. */
+/* The files that differ, in order of first edit; EXM_E_PUT_FAILED: a lens cannot write one. */
 int view_render(View *view, ViewDone done, void *userdata);
 
 /* Number of recorded edits; bytes of images and edits held (for quotas). */

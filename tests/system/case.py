@@ -14,6 +14,10 @@ def equal(actual, expected, what=""):
     assert actual == expected, f"{what + ': ' if what else ''}expected {expected!r}, got {actual!r}"
 
 
+def less(actual, bound, what=""):
+    assert actual < bound, f"{what}: {actual}, wanted less than {bound}"
+
+
 def has(text, *parts):
     for part in parts:
         assert part in text, f"{part!r} is not in {text!r}"

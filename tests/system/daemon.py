@@ -129,6 +129,14 @@ def memory(process):
     return proportional, private
 
 
+def bytes_read(process):
+    """From files, with read() and the like; not from sockets."""
+    for line in Path(f"/proc/{process}/io").read_text().splitlines():
+        if line.startswith("rchar:"):
+            return int(line.split()[1])
+    raise AssertionError("no rchar")
+
+
 def is_sanitised(process):
     """AddressSanitizer keeps freed memory for a while: what grows says nothing then."""
     return "libasan" in Path(f"/proc/{process}/maps").read_text()

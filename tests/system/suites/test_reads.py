@@ -7,7 +7,7 @@ from pathlib import Path
 
 import daemon
 from bus import OBJECT, PingWatch, expect
-from case import equal, has, has_not
+from case import equal, has, has_not, less
 from samples import HOSTS
 
 FILE = "/etc/sysctl.d/exm-test.conf"
@@ -453,6 +453,31 @@ def test_warm_view_follows_every_kind_of_change(t):
         alice.Config.GetValue(TREE + "/a")
     Path(FILE).write_text("a = 4\n")
     equal(alice.Config.GetValue(TREE + "/a"), (True, "4"))
+
+
+def test_a_file_that_has_just_been_written_is_not_read_for_ever(t):
+    """Its stamp says nothing for 50 ms; what is read then gives it another."""
+    text = "# " + 50000 * "x" + "\na = 1\n"
+    t.file(FILE, text)
+    alice = t.client()
+    value = lambda: equal(alice.Config.GetValue(TREE + "/a"), (True, "1"))
+
+    def bytes_read(action):
+        before = daemon.bytes_read(daemon.pid(t.root))
+        action()
+        return daemon.bytes_read(daemon.pid(t.root)) - before
+
+    value()
+    for _ in range(100):
+        Path(FILE).write_text(text)
+        value()  # loaded with a stamp that says nothing, unless this took long
+        if bytes_read(value) >= len(text):
+            break
+    else:
+        raise AssertionError("it was never read twice")
+    time.sleep(0.1)
+    value()
+    less(bytes_read(lambda: [value() for _ in range(20)]), len(text), "bytes read")
 
 
 def test_warm_reads_share_a_worker_of_one_user_only(t):
