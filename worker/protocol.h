@@ -29,6 +29,10 @@
  *       Forgets the file and its nodes.
  *   GetValue(s path) -> b has_value, s value
  *       Error NoMatch, ManyMatches, InvalidPath.
+ *   Values(u bytes) -> a(sbs) nodes
+ *       The nodes under /files that have a plain path (paths.h), with their values, in document
+ *       order: as many as fit in so many bytes, each counted as its strings and VALUE_NODE_BYTES.
+ *       GetValue of such a path answers the same. None where the tree has no index.
  *   Match(s expression) -> as paths
  *   Read(s expression, u offset, u limit) -> a(sbs) nodes, u total
  *       Nodes not under /files are dropped. limit 0 means the rest. More than LIMIT_MESSAGE_BYTES
@@ -55,6 +59,7 @@
 #define WORKER_INTERFACE "org.exmachina1.Worker"
 #define WORKER_OBJECT    "/"
 #define WORKER_FD        3
+#define VALUE_NODE_BYTES 18 /* two pointers, two NULs */
 
 /* argv of exmachina-worker, all mandatory, in this order:
  *   LENS-DIRECTORY   becomes its root; lenses are in / and /dist of it

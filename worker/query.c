@@ -12,7 +12,6 @@
 
 #define ROOT_PREFIX  TREE_CONTEXT_ROOT "/"
 #define ALL_VARIABLE TREE_OWN_VARIABLES "all"
-#define ALL_NODES    TREE_CONTEXT_ROOT "/descendant::*" /* in document order, as "//" is not */
 
 void query_done(Query *query)
 {
@@ -130,7 +129,7 @@ static int sort_nodes(Query *query, Tree *tree)
         QueryNode *sorted;
         int n, r;
 
-        n = aug_defvar(tree->aug, ALL_VARIABLE, ALL_NODES);
+        n = aug_defvar(tree->aug, ALL_VARIABLE, QUERY_ALL_NODES);
         if (n < 0)
                 return -EIO;
         r = collect_nodes(&all, tree, ALL_VARIABLE, n);

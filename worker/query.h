@@ -14,6 +14,8 @@
 #include "util/failure.h"
 #include "worker/tree.h"
 
+#define QUERY_ALL_NODES TREE_CONTEXT_ROOT "/descendant::*" /* in document order, as "//" is not */
+
 /* Length and nesting, as the contract limits them. Returns: 0; EXM_E_INVALID_PATH. */
 int query_check_expression(const char *expression, Failure *f);
 

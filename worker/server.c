@@ -23,6 +23,7 @@
 #include "worker/protocol.h"
 #include "worker/query.h"
 #include "worker/tree.h"
+#include "worker/values.h"
 
 #define READ_VARIABLE TREE_OWN_VARIABLES "read"
 #define NODE_BYTES    16 /* of a node in a message, beside its strings */
@@ -246,6 +247,23 @@ static int spend_bytes(size_t *left, size_t bytes, Failure *f)
         return 0;
 }
 
+static int method_values(Message m, void *userdata, sd_bus_error *error)
+{
+        _cleanup_message_ Message reply = NULL;
+        _cleanup_failure_ Failure f = { 0 };
+        const Server *server = userdata;
+        uint32_t bytes;
+        int r;
+
+        r = sd_bus_message_read(m, "u", &bytes);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0)
+                r = values_append(reply, server->tree, bytes, &f);
+        return finish(m, r == 0 ? reply : NULL, r, &f);
+}
+
 static int append_match(Message reply, const Query *query, Failure *f)
 {
         size_t left = LIMIT_MESSAGE_BYTES;
@@ -410,6 +428,7 @@ static const sd_bus_vtable vtable[] = {
         METHOD("Define", "ss", "", method_define),
         METHOD("Drop", "s", "", method_drop),
         METHOD("GetValue", "s", "bs", method_get_value),
+        METHOD("Values", "u", "a(sbs)", method_values),
         METHOD("Match", "s", "as", method_match),
         METHOD("Read", "suu", "a(sbs)u", method_read),
         METHOD("Edit", "a(sas)", "au", method_edit),

@@ -4,7 +4,7 @@
  *
  * view.c holds the data, view-operation.c makes operations, view-queue.c runs them one after
  * another, view-sync.c brings a worker to the state that the data describes, view-reply.c checks
- * what the worker answers, view-answers.c keeps some of that.
+ * what the worker answers, view-answers.c keeps some of that for the next time.
  *
  * The one rule of replay: a file was loaded when `since` edits had been made, and is loaded again
  * at the same place. So a fresh worker goes through exactly the states of the first one.

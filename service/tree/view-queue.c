@@ -125,17 +125,8 @@ static void on_value_reply(int r, Failure *f, sd_bus_message *reply, void *userd
                 view_fail_hostile(view, r, "value", f);
                 return;
         }
-        view_keep_answer(view, view->current, reply, result.value ? strlen(result.value) : 0);
+        view_keep_answer(view, view->current, &result);
         view_succeed(view, &result);
-}
-
-static size_t bytes_of_nodes(const ViewResult *result)
-{
-        size_t bytes = 0;
-
-        for (size_t i = 0; i < result->n_nodes; i++)
-                bytes += strlen(result->nodes[i].path) + strlen(result->nodes[i].value ?: "");
-        return bytes;
 }
 
 static void on_nodes_reply(int r, Failure *f, sd_bus_message *reply, void *userdata)
@@ -154,8 +145,25 @@ static void on_nodes_reply(int r, Failure *f, sd_bus_message *reply, void *userd
                 return;
         }
         result.nodes = nodes;
-        view_keep_answer(view, view->current, reply, bytes_of_nodes(&result));
+        view_keep_answer(view, view->current, &result);
         view_succeed(view, &result);
+}
+
+/* The one that was asked for may be among them; if not, the worker is asked for it. */
+static void on_values_reply(int r, Failure *f, sd_bus_message *reply, void *userdata)
+{
+        View *view = userdata;
+        _cleanup_free_ ViewNode *nodes = NULL;
+        size_t n = 0;
+
+        if (r == 0)
+                r = reply_read_values(view, reply, &nodes, &n);
+        if (r == 0)
+                r = view_keep_values(view, view->current, nodes, n);
+        if (r != 0)
+                view_fail_hostile(view, r, "values", f);
+        else
+                view_step(view);
 }
 
 /* The edits move from the operation to the log. */
@@ -328,14 +336,25 @@ static WorkerDone read_done(const Operation *op)
 /* Ends the operation with what the worker has said before. Returns: false if it has to be asked. */
 static bool operation_answer(View *view, const Operation *op)
 {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_failure_ Failure none = {};
+        _cleanup_(kept_unref_cleanup) Kept *kept = NULL;
+        ViewResult result;
 
         if (only_reads(op))
-                reply = sd_bus_message_ref(view_find_answer(view, op));
-        if (reply)
-                read_done(op)(0, &none, reply, view);
-        return reply;
+                kept = view_find_answer(view, op, &result);
+        if (kept)
+                view_succeed(view, &result);
+        return kept;
+}
+
+static int values_send(View *view)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = worker_method(view->worker, "Values", &m);
+        if (r == 0)
+                r = sd_bus_message_append(m, "u", VALUES_BYTES);
+        return r < 0 ? r : view_send(view, m, on_values_reply);
 }
 
 /* Sends the operation's own call, the worker being up to date. */
@@ -351,10 +370,12 @@ static int operation_send(View *view, Operation *op)
 
         if (operation_answer(view, op))
                 return 0;
+        op->state = view->answers.state;
+        if (view_wants_values(view, op))
+                return values_send(view);
         r = worker_method(view->worker, methods[op->kind], &m);
         if (r < 0)
                 return r;
-        op->state = view->answers.state;
 
         switch (op->kind) {
         case OPERATION_GET_VALUE:

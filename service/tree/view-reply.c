@@ -12,6 +12,7 @@
 
 #include "tree/view-reply.h"
 #include "util/strv.h"
+#include "worker/protocol.h"
 
 #define WORD_MAX    64U
 #define MESSAGE_MAX 1024U
@@ -274,6 +275,39 @@ int reply_read_nodes(View *view, sd_bus_message *m, const Operation *op, ViewNod
         *ret = list.nodes;
         *ret_n = list.n;
         *ret_total = total;
+        return 0;
+}
+
+static bool values_fit(const NodeList *list)
+{
+        size_t bytes = 0;
+
+        for (size_t i = 0; i < list->n; i++)
+                bytes += VALUE_NODE_BYTES + strlen(list->nodes[i].path) +
+                         strlen(list->nodes[i].value ?: "");
+        return bytes <= VALUES_BYTES;
+}
+
+int reply_read_values(View *view, sd_bus_message *m, ViewNode **ret, size_t *ret_n)
+{
+        _cleanup_failure_ Failure f = {};
+        NodeList list = {};
+        int r;
+
+        if (!sd_bus_message_has_signature(m, "a(sbs)"))
+                return -EBADMSG;
+        r = view_sort_nodes(view);
+        if (r == 0)
+                r = read_node_array(view, m, &list, &f);
+        if (r >= 0)
+                r = r != EXM_E_LIMIT_EXCEEDED && values_fit(&list) ? 0 : -EBADMSG;
+        if (r != 0) {
+                free(list.nodes);
+                return judge(r);
+        }
+
+        *ret = list.nodes;
+        *ret_n = list.n;
         return 0;
 }
 

@@ -15,6 +15,8 @@ int reply_read_value(sd_bus_message *m, bool *ret_has, const char **ret_value, F
 int reply_read_paths(View *view, sd_bus_message *m, ViewNode **ret, size_t *ret_n, Failure *f);
 int reply_read_nodes(View *view, sd_bus_message *m, const Operation *op, ViewNode **ret,
                      size_t *ret_n, uint32_t *ret_total, Failure *f);
+/* An answer with more than VALUES_BYTES cannot be right. */
+int reply_read_values(View *view, sd_bus_message *m, ViewNode **ret, size_t *ret_n);
 int reply_read_counts(sd_bus_message *m, size_t n_edits, const uint32_t **ret);
 int reply_read_changed(View *view, sd_bus_message *m, char ***ret);
 int reply_read_text(sd_bus_message *m, bool *ret_exists, const void **ret_text, size_t *ret_size);

@@ -455,6 +455,32 @@ def test_warm_view_follows_every_kind_of_change(t):
     equal(alice.Config.GetValue(TREE + "/a"), (True, "4"))
 
 
+def test_values_that_came_together_are_asked_for_each(t):
+    """What the service has read before is told by the right of today, and as the file is today."""
+    t.file(FILE, "".join(f"name{i} = {i}\n" for i in range(30)))
+    alice = t.client(key=t.key("values", read=[FILE]))
+    bob = t.client("bob")
+
+    def values(client, **changed):
+        for i in range(30):
+            equal(client.Config.GetValue(f"{TREE}/name{i}"), (True, changed.get(f"name{i}", str(i))))
+
+    values(alice)
+    values(bob)
+    Path(FILE).write_text(Path(FILE).read_text().replace("name7 = 7\n", "name7 = new\n"))
+    values(alice, name7="new")
+    values(bob, name7="new")
+    t.rules.deny("bob", "read-config", file=FILE).deny("alice", "read-secret-config")
+    with expect("AccessDenied"):
+        bob.Config.GetValue(f"{TREE}/name8")
+    values(alice, name7="new")
+    Path(FILE).chmod(0o600)
+    values(alice, name7="new")
+    t.revoke("values")
+    with expect("AccessDenied"):
+        alice.Config.GetValue(f"{TREE}/name9")
+
+
 def test_a_file_that_has_just_been_written_is_not_read_for_ever(t):
     """Its stamp says nothing for 50 ms; what is read then gives it another."""
     text = "# " + 50000 * "x" + "\na = 1\n"

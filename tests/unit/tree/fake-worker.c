@@ -177,6 +177,37 @@ static int act_many(sd_bus_message *m)
         return r;
 }
 
+static int act_values_foreign(sd_bus_message *m)
+{
+        return sd_bus_reply_method_return(m, "a(sbs)", 1, "/files/etc/shadow/root", 1, "x");
+}
+
+static int act_values_directory(sd_bus_message *m)
+{
+        return sd_bus_reply_method_return(m, "a(sbs)", 1, "/files/etc", 1, "x");
+}
+
+static int act_values_many(sd_bus_message *m)
+{
+        sd_bus_message *reply;
+        uint32_t bytes;
+        int r;
+
+        r = sd_bus_message_read(m, "u", &bytes);
+        if (r >= 0)
+                r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "(sbs)");
+        for (unsigned i = 0; r >= 0 && i < bytes / sizeof("/files/etc/hosts/1") + 1; i++)
+                r = sd_bus_message_append(reply, "(sbs)", "/files/etc/hosts/1", 0, "");
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        if (r >= 0)
+                r = sd_bus_send(NULL, reply, NULL);
+        sd_bus_message_unref(reply);
+        return r;
+}
+
 static int act_long_value(sd_bus_message *m)
 {
         char *value = malloc(9U * 1024 * 1024 + 1);
@@ -248,6 +279,10 @@ static const Misdeed misdeeds[] = {
         { "twice", "GetValue", act_twice },
         { "long-value", "GetValue", act_long_value },
         { "crash-value", "GetValue", act_crash },
+        { "values-type", "Values", act_signature },
+        { "values-foreign", "Values", act_values_foreign },
+        { "values-directory", "Values", act_values_directory },
+        { "values-many", "Values", act_values_many },
         { "secret", "Match", act_secret },
         { "augeas", "Match", act_augeas },
         { "longer-name", "Match", act_longer_name },
@@ -281,6 +316,8 @@ static int act_sane(sd_bus_message *m)
                 return sd_bus_reply_method_return(m, "bssuu", 1, "", "", 0, 0);
         if (sd_bus_message_is_method_call(m, NULL, "GetValue"))
                 return sd_bus_reply_method_return(m, "bs", 1, "value");
+        if (sd_bus_message_is_method_call(m, NULL, "Values"))
+                return sd_bus_reply_method_return(m, "a(sbs)", 0);
         if (sd_bus_message_is_method_call(m, NULL, "Match"))
                 return reply_paths(m, "/files/etc");
         if (sd_bus_message_is_method_call(m, NULL, "Read"))

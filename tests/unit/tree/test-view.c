@@ -408,57 +408,6 @@ static void test_volatile(void **state)
         bench_close(&b);
 }
 
-/* A worker that is stopped answers nothing: what comes was kept. */
-static void test_answers_are_told_again(void **state)
-{
-        _cleanup_outcome_ Outcome o = {};
-        pid_t pid;
-        Bench b;
-
-        open_hosts(&b);
-        view_set_volatile(b.view);
-        assert_int_equal(bench_get(&b, &o, "/files/etc/hosts/1/ipaddr"), 0);
-        assert_int_equal(bench_read(&b, &o, "/files/etc/hosts/1/*", 0, 1), 0);
-        b.limits.worker_wall_sec = 1;
-        pid = bench_child();
-        assert_int_equal(kill(pid, SIGSTOP), 0);
-
-        assert_int_equal(bench_get(&b, &o, "/files/etc/hosts/1/ipaddr"), 0);
-        assert_string_equal(o.value, "127.0.0.1");
-        assert_int_equal(bench_read(&b, &o, "/files/etc/hosts/1/*", 0, 1), 0);
-        assert_string_equal(o.paths[0], "/files/etc/hosts/1/ipaddr");
-        assert_int_equal(o.total, 2);
-        /* Another page, and another kind of question, are others. */
-        assert_int_equal(bench_read(&b, &o, "/files/etc/hosts/1/*", 1, 1), EXM_E_LIMIT_EXCEEDED);
-        bench_close(&b);
-}
-
-/* No answer outlives the file that it was about, also one that was under way when it changed. */
-static void test_answers_end_with_the_file(void **state)
-{
-        static const char path[] = "/files/etc/hosts/1/ipaddr";
-        _cleanup_outcome_ Outcome o = {}, under_way = {};
-        Bench b;
-
-        open_hosts(&b);
-        view_set_volatile(b.view);
-        assert_int_equal(bench_get(&b, &o, path), 0);
-        assert_string_equal(o.value, "127.0.0.1");
-        bench_put(&b, "/etc/hosts", "192.0.2.1 one\n", "Hosts.lns");
-        assert_int_equal(bench_load(&b, &o), 0);
-        assert_int_equal(kill(bench_child(), SIGSTOP), 0);
-        assert_int_equal(view_get_value(b.view, path, outcome_take, &under_way), 0);
-        bench_idle(&b, 50);
-        bench_put(&b, "/etc/hosts", "192.0.2.2 two\n", "Hosts.lns");
-        assert_int_equal(kill(bench_child(), SIGCONT), 0);
-        assert_int_equal(bench_wait(&b, &under_way), 0);
-        assert_int_equal(bench_get(&b, &o, path), 0);
-        assert_string_equal(o.value, "192.0.2.2");
-        view_remove(b.view, "/etc/hosts");
-        assert_int_equal(bench_get(&b, &o, path), EXM_E_NO_MATCH);
-        bench_close(&b);
-}
-
 static void test_limits(void **state)
 {
         FileImage *image = image_make("/etc/fstab", FSTAB);
@@ -530,8 +479,6 @@ int main(void)
                 cmocka_unit_test(test_rebase),
                 cmocka_unit_test(test_put_breaks_replay),
                 cmocka_unit_test(test_volatile),
-                cmocka_unit_test(test_answers_are_told_again),
-                cmocka_unit_test(test_answers_end_with_the_file),
                 cmocka_unit_test(test_limits),
                 cmocka_unit_test(test_queue),
         };

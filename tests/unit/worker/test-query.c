@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "util/limits.h"
+#include "worker/protocol.h"
 
 #define HOSTS "127.0.0.1 localhost\n10.0.0.1 gate gateway\n"
 #define H     "/files/etc/hosts"
@@ -65,6 +66,65 @@ static void test_read(void **state)
         assert_int_equal(total, 7);
         assert_text(read_nodes(w, H "/9", 0, 0, &total), "");
         assert_int_equal(total, 0);
+}
+
+/* Values, as "path=value path ...". */
+static char *all_values(Worker *w, uint32_t bytes)
+{
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        sd_bus_message *reply = NULL;
+        const char *path, *value;
+        char *text = NULL;
+        int has_value, r;
+        size_t size;
+        FILE *out;
+
+        if (worker_call(w, &error, &reply, "Values", "u", bytes) < 0)
+                fail_msg("Values: %s: %s", error.name, error.message);
+        out = open_memstream(&text, &size);
+        assert_non_null(out);
+        assert_true(sd_bus_message_enter_container(reply, 'a', "(sbs)") > 0);
+        while ((r = sd_bus_message_read(reply, "(sbs)", &path, &has_value, &value)) > 0)
+                fprintf(out, "%s%s%s ", path, has_value ? "=" : "", value);
+        assert_int_equal(r, 0);
+        fclose(out);
+        sd_bus_message_unref(reply);
+        return text;
+}
+
+/* The paths are those of Read, the values those of GetValue, also after edits. */
+static void test_values(void **state)
+{
+        Worker *w = *state;
+        static const char directory[] = "/files/etc ";
+        static const char first[] = "/files/etc " H " " H "/1 ";
+
+        assert_text(all_values(w, 100000),
+                    "/files/etc " H " " H "/1 " H "/1/ipaddr=127.0.0.1 " H
+                    "/1/canonical=localhost " H "/2 " H "/2/ipaddr=10.0.0.1 " H
+                    "/2/canonical=gate " H "/2/alias=gateway ");
+        assert_text(all_values(w, strlen(directory) - 1 + VALUE_NODE_BYTES), directory);
+        assert_text(all_values(w, strlen(directory) - 1 + VALUE_NODE_BYTES - 1), "");
+        assert_text(all_values(w, (uint32_t)strlen(first) - 3 + 3 * VALUE_NODE_BYTES), first);
+        worker_edit(w, "set", H "/1/canonical", "changed", NULL);
+        worker_edit(w, "rm", H "/2", NULL, NULL);
+        worker_edit(w, "set", H "/1/alias[2]", "second", NULL);
+        worker_edit(w, "set", H "/1/a\\ b*", "no plain path", NULL);
+        assert_text(all_values(w, 100000), "/files/etc " H " " H "/1 " H "/1/ipaddr=127.0.0.1 " H
+                                           "/1/canonical=changed " H "/1/alias=second ");
+}
+
+/* A tree without an index has none to tell, and is not harmed by the question. */
+static void test_values_of_a_deep_tree(void **state)
+{
+        Worker *w = *state;
+        char path[1024] = H "/1";
+
+        for (unsigned i = 0; i < 100; i++)
+                strcat(path, "/x");
+        worker_edit(w, "set", path, "v", NULL);
+        assert_text(all_values(w, 100000), "");
+        assert_text(worker_get(w, path), "v");
 }
 
 static void test_document_order(void **state)
@@ -275,6 +335,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 QUERY_TEST(test_read),
+                QUERY_TEST(test_values),
+                QUERY_TEST(test_values_of_a_deep_tree),
                 QUERY_TEST(test_document_order),
                 QUERY_TEST(test_nothing_but_files_is_seen),
                 QUERY_TEST(test_pages_of_misleading_labels),
