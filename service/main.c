@@ -21,7 +21,7 @@
 #include <systemd/sd-event.h>
 
 #include "auth/secret.h"
-#include "bus/manager.h"
+#include "bus/wiring.h"
 #include "commit/recover.h"
 #include "create-key.h"
 #include "settings.h"

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bus/idle.h"
 #include "bus/transaction.h"
 #include "commit/moment.h"
 #include "util/log.h"
@@ -76,7 +77,7 @@ void peer_drop_key(Peer *peer)
         peer->expiry = sd_event_source_disable_unref(peer->expiry);
         fail_calls(peer, key);
         key_unref(key);
-        manager_touch_idle(peer->manager);
+        idle_touch(peer->manager->idle);
 }
 
 static int on_expired(sd_event_source *source, uint64_t usec, void *userdata)

@@ -9,6 +9,7 @@
 
 #include "bus/binding.h"
 #include "bus/gate.h"
+#include "bus/idle.h"
 #include "bus/restore.h"
 #include "bus/transaction.h"
 #include "bus/validation.h"
@@ -273,7 +274,7 @@ static void call_end(Call *call)
         if (call->owns_transaction)
                 transaction_end(call->transaction, NULL);
         call_unref(call);
-        manager_touch_idle(m);
+        idle_touch(m->idle);
 }
 
 int call_new_reply(Call *call, sd_bus_message **ret)

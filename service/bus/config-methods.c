@@ -6,6 +6,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "bus/idle.h"
 #include "bus/load.h"
 #include "bus/query.h"
 #include "bus/stage.h"
@@ -105,7 +106,7 @@ int method_config_begin(Call *call)
         if (idle_sec < 1 || idle_sec > IDLE_SEC_MAX)
                 return failure_set(&call->failure, EXM_E_INVALID_ARGS,
                                    "idle_timeout: must be 1 to %u seconds", IDLE_SEC_MAX);
-        if (call->manager->stopping)
+        if (idle_is_stopping(call->manager->idle))
                 return failure_set(&call->failure, EXM_E_TIMEOUT,
                                    "the service is about to be started anew: call again");
         r = transaction_begin(call, idle_sec, &t);

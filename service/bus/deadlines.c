@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "bus/commit-turn.h"
+#include "bus/idle.h"
 #include "bus/name-locks.h"
 #include "bus/signals.h"
 #include "bus/unit-jobs.h"
@@ -131,7 +132,7 @@ static void on_reverted(int r, Failure *f, const ChangeRecord *record, void *use
                 p->deadline = moment_now(CLOCK_BOOTTIME) + RETRY_USEC;
         }
         set_timer(d);
-        manager_touch_idle(d->manager);
+        idle_touch(d->manager->idle);
 }
 
 static void on_turn(void *userdata)
@@ -258,7 +259,7 @@ void deadlines_forget(Deadlines *d, uint64_t id)
         if (!p->running && !p->keeping)
                 pending_free(p);
         set_timer(d);
-        manager_touch_idle(d->manager);
+        idle_touch(d->manager->idle);
 }
 
 static bool begin(Deadlines *d, uint64_t id, bool keep)
@@ -283,7 +284,7 @@ static void end(Deadlines *d, uint64_t id)
         if (p->forgotten)
                 pending_free(p);
         set_timer(d);
-        manager_touch_idle(d->manager);
+        idle_touch(d->manager->idle);
 }
 
 bool deadlines_begin_keep(Deadlines *d, uint64_t id)

@@ -13,6 +13,7 @@
 
 #include "bus/binding.h"
 #include "bus/history.h"
+#include "bus/idle.h"
 #include "bus/permission.h"
 #include "bus/transaction.h"
 #include "files/localtime.h"
@@ -65,7 +66,7 @@ int gate_on_method(sd_bus_message *message, void *userdata, sd_bus_error *error)
         call = call_new(peer, method, message, transaction);
         if (!call)
                 return -ENOMEM;
-        manager_touch_idle(m);
+        idle_touch(m->idle);
         call->fault = args_decode(&call->args, method, message, m->limits, &call->failure);
         if (peer->state != PEER_ASKING)
                 gate_admit(call);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * manager.h - the one object that knows all rooms; passed explicitly, never global.
+ * manager.h - the one object that has all rooms; passed explicitly, never global. wiring.h makes
+ * it.
  */
 #pragma once
 
@@ -33,6 +34,7 @@
 #define MANAGER_BUS_NAME "org.exmachina1"
 #define MANAGER_PATH     "/org/exmachina1"
 
+typedef struct Idle Idle;
 typedef struct Peer Peer;
 typedef struct Call Call;
 typedef struct Transaction Transaction;
@@ -47,21 +49,6 @@ typedef struct WaysToRoot WaysToRoot;
 /* Keys that one user may try at once, and one more every so often (unlock.c). */
 #define UNLOCK_BURST       20U
 #define UNLOCK_REFILL_USEC 200000U
-
-typedef struct ManagerConfig {
-        const Limits *limits;
-        char *const *readable;
-        char *const *writable;
-        TreeConfig tree;
-        const char *ordinary_files; /* path of the list */
-        const char *file_modes;     /* path of the list */
-        const char *ways_to_root;   /* path of the list */
-        const char *keys;           /* the directory of the keys */
-        const char *key_state;      /* the directory of their times of use */
-        const char *diff_path;      /* absolute, starts exmachina-diff */
-        const Validators *validators;
-        JailConfig jail; /* in which they run */
-} ManagerConfig;
 
 typedef struct Manager {
         sd_event *event;
@@ -101,19 +88,7 @@ typedef struct Manager {
         LIST_HEAD(, Transaction) transactions;
         uint64_t last_transaction;
 
-        sd_event_source *idle, *exit, *hangup;
-        bool pruning;  /* retention.c is at work */
-        bool leaving;  /* SIGHUP: it ends as soon as nothing is under way */
-        bool stopping; /* the name is being given up */
-        bool released; /* it is given up: what was queued before is served, then it ends */
+        Idle *idle;
+        sd_event_source *exit;
+        bool pruning; /* retention.c is at work */
 } Manager;
-
-/* Connects to the system bus, exports the objects and asks for the name.
- * `config` and what it points to outlive the manager. Returns: 0 or -errno, logged. */
-int manager_new(Manager **ret, sd_event *event, const ManagerConfig *config);
-
-/* Open transactions end with Closed("shutdown"). NULL is allowed. */
-Manager *manager_free(Manager *m);
-
-/* To be called when something begins or ends: the countdown to the exit begins anew. */
-void manager_touch_idle(Manager *m);

@@ -10,6 +10,7 @@
 #include "bus/binding.h"
 #include "bus/call.h"
 #include "bus/gate.h"
+#include "bus/idle.h"
 #include "bus/transaction.h"
 #include "util/log.h"
 
@@ -101,7 +102,7 @@ void peer_vanish(Peer *peer)
         sd_bus_slot_unref(peer->slot);
         free(peer->name);
         free(peer);
-        manager_touch_idle(m);
+        idle_touch(m->idle);
 }
 
 static int on_name_owner_changed(sd_bus_message *message, void *userdata, sd_bus_error *error)

@@ -11,6 +11,7 @@
 
 #include "bus/call.h"
 #include "bus/gate.h"
+#include "bus/idle.h"
 #include "util/log.h"
 #include "util/strv.h"
 
@@ -194,7 +195,7 @@ void transaction_end(Transaction *t, const char *reason)
         drop_view(t);
         if (reason && t->path)
                 send_closed(t, reason);
-        manager_touch_idle(t->manager);
+        idle_touch(t->manager->idle);
         transaction_unref(t);
 }
 

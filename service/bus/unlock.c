@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bus/binding.h"
+#include "bus/idle.h"
 #include "bus/key-watch.h"
 #include "commit/moment.h"
 #include "util/log.h"
@@ -219,7 +220,7 @@ int method_authority_unlock(Call *call)
 {
         Unlock *unlock;
 
-        if (call->manager->stopping)
+        if (idle_is_stopping(call->manager->idle))
                 return failure_set(&call->failure, EXM_E_TIMEOUT,
                                    "the service is about to be started anew: call again");
         unlock = calloc(1, sizeof(*unlock));

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * manager.c - wiring of the rooms, the objects on the bus, and the end when nobody needs the
- * service.
+ * wiring.c - the rooms are made, given to each other, and offered on the bus.
  */
-#include "bus/manager.h"
+#include "bus/wiring.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -16,6 +14,7 @@
 #include "bus/binding.h"
 #include "bus/call.h"
 #include "bus/deadlines.h"
+#include "bus/idle.h"
 #include "bus/key-watch.h"
 #include "bus/name-locks.h"
 #include "bus/peer.h"
@@ -28,12 +27,6 @@
 /* File I/O that waits on a slow disk, one commit beside the other. */
 #define N_THREADS 8
 
-/* After the name is given up: how long to wait for what the bus had queued before. */
-#define RELEASED_USEC (50 * 1000)
-
-/* Asked to leave, and something is under way: how soon to look again. */
-#define LEAVING_USEC (500 * 1000)
-
 static int log_failed(int r, const char *what)
 {
         log_error("%s: %s", what, strerror(-r));
@@ -42,77 +35,20 @@ static int log_failed(int r, const char *what)
 
 /* Somebody waits for something, or still holds something. A key alone holds back the idle exit but
  * no upgrade: a connection that has one may live for months, and it can unlock it again. */
-static bool manager_is_busy(const Manager *m)
+static bool is_busy(void *userdata)
 {
+        const Manager *m = userdata;
+
         return !LIST_EMPTY(&m->calls) || !LIST_EMPTY(&m->transactions) ||
                !task_pool_is_idle(m->pool) || committer_is_busy(m->committer) ||
-               deadlines_any(m->deadlines) || (bindings_any(m) && !m->leaving);
-}
-
-/* The name is ours no more: what was queued for us before is still served; what comes now starts a
- * new instance, which systemd holds back until this one has ended. */
-static int on_released(sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        Manager *m = userdata;
-
-        m->released = true;
-        manager_touch_idle(m);
-        return 0;
-}
-
-static void arm_idle(Manager *m, uint64_t usec)
-{
-        if (m->idle && sd_event_source_set_time_relative(m->idle, usec) >= 0)
-                sd_event_source_set_enabled(m->idle, SD_EVENT_ONESHOT);
-}
-
-static uint64_t idle_usec(const Manager *m)
-{
-        return m->released ? RELEASED_USEC : (uint64_t)m->limits->idle_exit_sec * 1000000;
-}
-
-static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
-{
-        Manager *m = userdata;
-        int r;
-
-        if (manager_is_busy(m) || (m->stopping && !m->released)) {
-                arm_idle(m, m->leaving && !m->released ? LEAVING_USEC : idle_usec(m));
-                return 0;
-        }
-        if (m->released)
-                return sd_event_exit(m->event, 0);
-        log_debug("%s, exiting", m->leaving ? "asked to" : "idle");
-        m->stopping = true;
-        sd_notify(false, "STOPPING=1");
-        r = sd_bus_release_name_async(m->bus, NULL, MANAGER_BUS_NAME, on_released, m);
-        return r < 0 ? sd_event_exit(m->event, 0) : 0;
-}
-
-void manager_touch_idle(Manager *m)
-{
-        /* Asked to leave, the end of whatever was under way is the moment to look. */
-        arm_idle(m, m->leaving && !m->released ? 0 : idle_usec(m));
-}
-
-/* systemctl reload, an upgrade: the next instance, which the next call starts, has the new
- * configuration and is the new program. Open transactions, calls, keys that are unlocked and
- * changes that await their confirmation keep this one. */
-static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
-{
-        Manager *m = userdata;
-
-        m->leaving = true;
-        sd_notify(false, "STATUS=Ends as soon as no call, transaction or pending change needs it.");
-        manager_touch_idle(m);
-        return 0;
+               deadlines_any(m->deadlines) || (bindings_any(m) && !idle_is_leaving(m->idle));
 }
 
 static int on_name_lost(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
         Manager *m = userdata;
 
-        if (m->stopping)
+        if (idle_is_stopping(m->idle))
                 return 0;
         log_error("the bus name " MANAGER_BUS_NAME " was lost");
         return sd_event_exit(m->event, EXIT_FAILURE);
@@ -127,7 +63,7 @@ static int on_name_acquired(sd_bus_message *reply, void *userdata, sd_bus_error 
         if (!sd_bus_message_is_method_error(reply, NULL) &&
             sd_bus_message_read(reply, "u", &code) >= 0 && code == 1) {
                 sd_notify(false, "READY=1");
-                manager_touch_idle(m);
+                idle_touch(m->idle);
                 return 0;
         }
         log_error("the bus name " MANAGER_BUS_NAME " is not to be had: %s",
@@ -248,11 +184,7 @@ static int make_rooms(Manager *m, const ManagerConfig *config)
         if (r >= 0)
                 r = deadlines_new(&m->deadlines, m);
         if (r >= 0)
-                r = sd_event_add_time_relative(m->event, &m->idle, CLOCK_MONOTONIC,
-                                               (uint64_t)m->limits->idle_exit_sec * 1000000, 0,
-                                               on_idle, m);
-        if (r >= 0)
-                r = sd_event_add_signal(m->event, &m->hangup, SIGHUP, on_hangup, m);
+                r = idle_new(&m->idle, m->event, m->bus, m->limits->idle_exit_sec, is_busy, m);
         return r < 0 ? log_failed(r, "the service cannot be set up") : 0;
 }
 
@@ -263,7 +195,7 @@ static void manager_stop(Manager *m)
         Call *call;
         Peer *peer;
 
-        m->stopping = true;
+        idle_stop(m->idle);
         unit_jobs_stop(m->unit_jobs);
         /* Commits that have begun are ended and answered before anything else is. */
         if (m->pool)
@@ -362,10 +294,9 @@ Manager *manager_free(Manager *m)
         file_modes_free(m->modes);
         ordinary_files_free(m->ordinary);
         roots_free(m->roots);
-        sd_event_source_disable_unref(m->idle);
         sd_event_source_disable_unref(m->exit);
-        sd_event_source_disable_unref(m->hangup);
         sd_bus_flush_close_unref(m->bus);
+        idle_free(m->idle);
         sd_event_unref(m->event);
         free(m);
         return NULL;
