@@ -10,6 +10,7 @@
 #include "auth/key-warnings.h"
 #include "bus/binding.h"
 #include "bus/key-watch.h"
+#include "bus/peer.h"
 #include "bus/query.h"
 #include "util/strv.h"
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bus/idle.h"
+#include "bus/peer.h"
 #include "bus/transaction.h"
 #include "commit/moment.h"
 #include "util/log.h"

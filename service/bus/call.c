@@ -7,12 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bus/binding.h"
-#include "bus/gate.h"
 #include "bus/idle.h"
-#include "bus/restore.h"
-#include "bus/transaction.h"
-#include "bus/validation.h"
+#include "bus/peer.h"
 #include "util/log.h"
 #include "util/strv.h"
 #include "util/utf8.h"
@@ -21,7 +17,7 @@
 #define MAX_AUDIT_BYTES 1024U /* audit.h cuts there */
 #define PREFIX          "org.exmachina1."
 
-Call *call_new(Peer *peer, const Method *method, sd_bus_message *message, Transaction *transaction)
+Call *call_new(Peer *peer, const Method *method, sd_bus_message *message)
 {
         Call *call;
 
@@ -35,7 +31,6 @@ Call *call_new(Peer *peer, const Method *method, sd_bus_message *message, Transa
         call->wants_parsed = true;
         call->method = method;
         call->message = sd_bus_message_ref(message);
-        call->transaction = transaction ? transaction_ref(transaction) : NULL;
         LIST_INSERT_HEAD(&peer->manager->calls, call, entry);
         return call;
 }
@@ -51,13 +46,11 @@ Call *call_unref(Call *call)
         if (!call || --call->n_ref > 0)
                 return NULL;
 
-        reach_done(&call->reach);
+        if (call->hooks)
+                call->hooks->freed(call);
         warm_view_release(call->warm);
         call_set_state(call, NULL, NULL);
-        write_right_done(&call->right);
-        unit_plan_done(&call->unit_plan);
         strv_free(call->public_files);
-        restored_done(&call->restored);
         if (call->plan)
                 call->plan_free(call->plan);
         if (call->history)
@@ -66,8 +59,6 @@ Call *call_unref(Call *call)
         units_request_free(call->request);
         packages_request_free(call->packages);
         diff_free(call->diff);
-        validation_free(call->validation);
-        commit_turn_end(call);
         args_done(&call->args);
         failure_done(&call->failure);
         free(call->authority);
@@ -78,7 +69,6 @@ Call *call_unref(Call *call)
         if (call->method->sensitive)
                 args_wipe(call->message);
         sd_bus_message_unref(call->message);
-        transaction_unref(call->transaction);
         free(call);
         return NULL;
 }
@@ -265,14 +255,9 @@ static void call_end(Call *call)
         call->request = units_request_free(call->request);
         call->packages = packages_request_free(call->packages);
         call->diff = diff_free(call->diff);
-        call->validation = validation_free(call->validation);
-        if (!call->past_return)
-                commit_turn_end(call);
         LIST_REMOVE(call, entry);
-        if (call->has_turn)
-                transaction_call_ended(call->transaction, call);
-        if (call->owns_transaction)
-                transaction_end(call->transaction, NULL);
+        if (call->hooks)
+                call->hooks->ended(call);
         call_unref(call);
         idle_touch(m->idle);
 }

@@ -12,16 +12,23 @@
 #include <stdbool.h>
 
 #include "bus/args.h"
-#include "bus/commit-turn.h"
 #include "bus/manager.h"
 #include "bus/method.h"
-#include "bus/peer.h"
-#include "bus/reach.h"
-#include "bus/show.h"
-#include "bus/unit-plan.h"
-#include "bus/write-right.h"
 #include "files/diff.h"
 #include "util/failure.h"
+
+typedef struct CallParts CallParts;
+typedef struct CommitTurn CommitTurn;
+typedef struct Reach Reach;
+typedef struct Restored Restored;
+typedef struct UnitPlan UnitPlan;
+typedef struct WriteRight WriteRight;
+
+/* What the rooms above do about a call (call-parts.h). */
+typedef struct CallHooks {
+        void (*ended)(Call *call); /* it is answered or dead: nothing that comes back is used */
+        void (*freed)(Call *call);
+} CallHooks;
 
 struct Call {
         LIST_ENTRY(Call) entry;
@@ -53,13 +60,15 @@ struct Call {
         bool has_turn;         /* it stands in the queue of its transaction */
         bool owns_transaction; /* it began it, and ends it unless Begin succeeds */
 
-        Reach reach;
+        const CallHooks *hooks; /* call-parts.h; NULL: none yet */
+        CallParts *parts;       /* memory of the next five */
+        Reach *reach;
         WarmView *warm;    /* in use by this call; NULL with a transaction */
         bool repeated;     /* on a fresh worker, after the loss of one */
         bool wants_parsed; /* a named file that cannot be parsed ends the call */
-        WriteRight right;
-        UnitPlan unit_plan;
-        Restored restored; /* of Revert and RevertDiff, with the plan in restore.c */
+        WriteRight *right;
+        UnitPlan *unit_plan;
+        Restored *restored; /* of Revert and RevertDiff, with the plan in restore.c */
         void *plan;
         void (*plan_free)(void *plan);
         void *history; /* history.c's, about a change */
@@ -70,7 +79,7 @@ struct Call {
         PackagesRequest *packages;
         Diff *diff;
         Validation *validation; /* validation.c's */
-        CommitTurn commit_turn;
+        CommitTurn *commit_turn;
         Edit one_edit; /* of a method that is one edit; its strings are the message's */
         char *one_args[4];
         uint32_t count; /* nodes of the last edit staged */
@@ -82,8 +91,8 @@ struct Call {
         void (*answered)(Call *call, int r, Failure *f, AuthVerdict verdict); /* permission.h */
 };
 
-/* Takes a reference of message and transaction (NULL allowed). Returns: NULL out of memory. */
-Call *call_new(Peer *peer, const Method *method, sd_bus_message *message, Transaction *transaction);
+/* Takes a reference of message. Returns: NULL out of memory. */
+Call *call_new(Peer *peer, const Method *method, sd_bus_message *message);
 Call *call_ref(Call *call);
 Call *call_unref(Call *call);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bus/unit-plan.h"
 #include "bus/validation.h"
 #include "util/utf8.h"
 

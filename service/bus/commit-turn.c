@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "bus/call.h"
+#include "bus/unit-plan.h"
 #include "bus/validation.h"
 #include "commit/record.h"
 #include "util/strv.h"
@@ -42,13 +43,13 @@ static void go_on(void *userdata)
 {
         Call *call = userdata;
 
-        call->commit_turn.begun(call);
+        call->commit_turn->begun(call);
 }
 
 /* What was found out of the units may be from before another's turn. */
 static void refresh_units(Call *call)
 {
-        unit_plan_refresh(call, call->commit_turn.next);
+        unit_plan_refresh(call, call->commit_turn->next);
 }
 
 /* Takes over `names`. */
@@ -56,9 +57,9 @@ static void take(Call *call, char **names, bool first, void (*begun)(Call *call)
 {
         int r;
 
-        call->commit_turn.begun = begun;
+        call->commit_turn->begun = begun;
         r = name_locks_take(call->manager->commit_locks, call->uid, names, first, go_on, call,
-                            &call->commit_turn.turn, &call->failure);
+                            &call->commit_turn->turn, &call->failure);
         if (r != 0)
                 call_fail(call, r);
 }
@@ -80,13 +81,13 @@ void commit_turn_take(Call *call, void (*next)(Call *call))
                 call_fail(call, r);
                 return;
         }
-        call->commit_turn.next = next;
+        call->commit_turn->next = next;
         take(call, names, /* first= */ false, refresh_units);
 }
 
 void commit_turn_end(Call *call)
 {
-        call->commit_turn.turn = name_lock_end(call->commit_turn.turn);
+        call->commit_turn->turn = name_lock_end(call->commit_turn->turn);
 }
 
 void commit_turn_take_back(Call *call, const ChangeRecord *record, void (*next)(Call *call))

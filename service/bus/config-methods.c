@@ -9,6 +9,7 @@
 #include "bus/idle.h"
 #include "bus/load.h"
 #include "bus/query.h"
+#include "bus/reach.h"
 #include "bus/stage.h"
 #include "bus/transaction.h"
 #include "bus/write.h"
@@ -40,7 +41,7 @@ int method_config_errors(Call *call)
 int method_config_read_file(Call *call)
 {
         const char *name = call->args.arg[0].s;
-        const FileImage *image = reach_find(&call->reach, name)->image;
+        const FileImage *image = reach_find(call->reach, name)->image;
         sd_bus_message *reply = NULL;
         int r;
 
@@ -74,8 +75,8 @@ int method_config_list_files(Call *call)
         r = call_new_reply(call, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(ss)");
-        for (size_t i = 0; r >= 0 && i < call->reach.n_files; i++) {
-                const ReachFile *file = &call->reach.files[i];
+        for (size_t i = 0; r >= 0 && i < call->reach->n_files; i++) {
+                const ReachFile *file = &call->reach->files[i];
 
                 if (file->left_out || !file->image->stamp.exists || !glob_matches(glob, file->file))
                         continue;
@@ -114,12 +115,12 @@ int method_config_begin(Call *call)
                 return r;
         call->transaction = t;
         call->owns_transaction = true;
-        for (size_t i = 0; i < call->reach.n_files; i++)
-                bytes += call->reach.files[i].image->size;
+        for (size_t i = 0; i < call->reach->n_files; i++)
+                bytes += call->reach->files[i].image->size;
         r = transaction_check_bytes(t, bytes, &call->failure);
         if (r != 0)
                 return r;
-        if (call->reach.n_files > 0)
+        if (call->reach->n_files > 0)
                 return load_view(call, reply_begun);
         reply_begun(call);
         return 0;

@@ -12,10 +12,14 @@
 #include <string.h>
 
 #include "bus/binding.h"
+#include "bus/call-parts.h"
 #include "bus/history.h"
 #include "bus/idle.h"
+#include "bus/peer.h"
 #include "bus/permission.h"
+#include "bus/reach.h"
 #include "bus/transaction.h"
+#include "bus/write-right.h"
 #include "files/localtime.h"
 #include "util/log.h"
 
@@ -63,9 +67,14 @@ int gate_on_method(sd_bus_message *message, void *userdata, sd_bus_error *error)
         r = peer_get(m, sd_bus_message_get_sender(message), &peer);
         if (r < 0)
                 return r;
-        call = call_new(peer, method, message, transaction);
+        call = call_new(peer, method, message);
         if (!call)
                 return -ENOMEM;
+        r = call_parts_add(call, transaction);
+        if (r < 0) {
+                call_fail(call, r);
+                return 1;
+        }
         idle_touch(m->idle);
         call->fault = args_decode(&call->args, method, message, m->limits, &call->failure);
         if (peer->state != PEER_ASKING)

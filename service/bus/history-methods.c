@@ -16,7 +16,9 @@
 #include "bus/show.h"
 #include "bus/signals.h"
 #include "bus/unit-jobs.h"
+#include "bus/unit-plan.h"
 #include "bus/validation.h"
+#include "bus/write-right.h"
 #include "bus/zone-change.h"
 #include "commit/moment.h"
 #include "files/parents.h"
@@ -76,10 +78,10 @@ int method_history_diff_change(Call *call)
 
 static void show_restored(Call *call)
 {
-        Restored restored = call->restored;
+        Restored restored = *call->restored;
 
-        call->restored.items = NULL;
-        call->restored.n_items = 0;
+        call->restored->items = NULL;
+        call->restored->n_items = 0;
         show_items(call, restored.items, restored.n_items, NULL, /* versions= */ false);
 }
 
@@ -289,7 +291,7 @@ static void on_reverted(int r, Failure *f, const ChangeRecord *record, void *use
 static int check_expected(Call *call)
 {
         const Option *expect = args_option(&call->args, "expect");
-        const Restored *restored = &call->restored;
+        const Restored *restored = call->restored;
 
         for (size_t i = 0; expect && i < expect->n_pairs; i++) {
                 const char *version = NULL;
@@ -309,7 +311,7 @@ static int check_expected(Call *call)
 /* The steps of the new change are the plan's; the nodes move. */
 static int fill_steps(Call *call, ChangeRecord *record)
 {
-        Restored *restored = &call->restored;
+        Restored *restored = call->restored;
 
         record->steps = calloc(restored->n_items, sizeof(*record->steps));
         if (!record->steps)
@@ -332,7 +334,7 @@ static int fill_steps(Call *call, ChangeRecord *record)
 
 static int note_public_files(Call *call)
 {
-        const Restored *restored = &call->restored;
+        const Restored *restored = call->restored;
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < restored->n_items; i++)
@@ -397,7 +399,7 @@ static void on_units_planned(Call *call)
 /* The units of the change follow its files once more; the files are authorised already. */
 static void plan_units(Call *call)
 {
-        const Restored *restored = &call->restored;
+        const Restored *restored = call->restored;
         int r;
 
         r = check_expected(call);

@@ -12,6 +12,7 @@
 
 #include "bus/binding.h"
 #include "bus/permission.h"
+#include "bus/write-right.h"
 
 typedef struct History {
         Journal *journal;

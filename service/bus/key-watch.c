@@ -11,6 +11,7 @@
 #include <sys/inotify.h>
 
 #include "bus/binding.h"
+#include "bus/peer.h"
 #include "util/log.h"
 
 #define CHANGED                                                                                    \

@@ -9,6 +9,7 @@
 
 #include "bus/binding.h"
 #include "bus/gate.h"
+#include "bus/reach.h"
 #include "bus/transaction.h"
 #include "util/strv.h"
 
@@ -60,7 +61,7 @@ int load_choose_view(Call *call)
             about == ABOUT_FILE || about == ABOUT_GLOB || about == ABOUT_OPTIONS)
                 return 0;
 
-        key = view_key(&call->reach, call_key(call));
+        key = view_key(call->reach, call_key(call));
         if (!key)
                 return -ENOMEM;
         call->warm = warm_view_release(call->warm);
@@ -68,8 +69,8 @@ int load_choose_view(Call *call)
         if (r != 0)
                 return r;
         view = warm_view_view(call->warm);
-        for (size_t i = 0; i < call->reach.n_files; i++) {
-                ReachFile *file = &call->reach.files[i];
+        for (size_t i = 0; i < call->reach->n_files; i++) {
+                ReachFile *file = &call->reach->files[i];
                 ssize_t k = view_find(view, file->file);
 
                 file_image_unref(file->loaded);
@@ -102,8 +103,8 @@ static int put_file(Call *call, const ReachFile *file)
 /* Returns: 0, or the word for the first named file that is not in the tree. */
 static int check_parsed(Call *call)
 {
-        for (size_t i = 0; i < call->reach.n_files; i++) {
-                const ReachFile *file = &call->reach.files[i];
+        for (size_t i = 0; i < call->reach->n_files; i++) {
+                const ReachFile *file = &call->reach->files[i];
                 ssize_t k = view_find(call_view(call), file->file);
                 const ViewFile *known = k >= 0 ? view_file(call_view(call), (size_t)k) : NULL;
 
@@ -140,9 +141,9 @@ static int note_by_key(const Call *call)
         _cleanup_strv_ char **files = NULL;
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < call->reach.n_files; i++)
-                if (call->reach.files[i].by_key && !call->reach.files[i].left_out)
-                        r = strv_extend(&files, call->reach.files[i].file);
+        for (size_t i = 0; r == 0 && i < call->reach->n_files; i++)
+                if (call->reach->files[i].by_key && !call->reach->files[i].left_out)
+                        r = strv_extend(&files, call->reach->files[i].file);
         if (r == 0)
                 transaction_set_by_key(call->transaction, TAKE_PTR(files));
         return r;
@@ -152,8 +153,8 @@ int load_view(Call *call, void (*next)(Call *call))
 {
         int r = call->transaction ? note_by_key(call) : 0;
 
-        for (size_t i = 0; r == 0 && i < call->reach.n_files; i++)
-                r = put_file(call, &call->reach.files[i]);
+        for (size_t i = 0; r == 0 && i < call->reach->n_files; i++)
+                r = put_file(call, &call->reach->files[i]);
         if (r != 0)
                 return r;
         if (view_is_alive(call_view(call))) { /* nothing is to be loaded */

@@ -112,7 +112,7 @@ static void on_judge(char *const *removals, void *userdata)
         Call *call = userdata;
         int r = 0;
 
-        write_right_done(&call->right);
+        write_right_done(call->right);
         for (char *const *name = removals; r == 0 && name && *name; name++)
                 r = write_right_add_package(call, *name, "remove");
         if (r == 0)

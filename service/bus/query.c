@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bus/load.h"
+#include "bus/reach.h"
 
 /* What D-Bus adds to a string in an array at most: length, NUL, padding. */
 #define STRING_OVERHEAD 16
@@ -44,7 +45,7 @@ int query_append_versions(Call *call, sd_bus_message *reply)
  */
 static int no_file_reached(Call *call)
 {
-        const Reach *reach = &call->reach;
+        const Reach *reach = call->reach;
 
         for (size_t i = 0; i < reach->n_files; i++)
                 if (!reach->files[i].held)
@@ -202,7 +203,7 @@ static void reply_errors(Call *call)
                 r = sd_bus_message_open_container(reply, 'a', "a{sv}");
         for (size_t i = 0; r >= 0 && i < view_n_files(view); i++) {
                 const ViewFile *file = view_file(view, i);
-                const ReachFile *reached = reach_find(&call->reach, file->image->path);
+                const ReachFile *reached = reach_find(call->reach, file->image->path);
 
                 if (!file->error_kind || !reached || (reached->held && !reached->named))
                         continue;

@@ -21,7 +21,7 @@
 
 static void on_name_granted(Call *call)
 {
-        Reach *reach = &call->reach;
+        Reach *reach = call->reach;
 
         if (reach->next >= reach->n_files)
                 reach->spans[reach->next - reach->n_files].asked = true;
@@ -47,7 +47,7 @@ static bool may_walk(Call *call, ReachSpan *span)
 /* What is named by nothing needs the right to read as such; who holds files has it from them. */
 static bool is_authorised(Call *call)
 {
-        const Reach *reach = &call->reach;
+        const Reach *reach = call->reach;
 
         if (call->authority || call->key)
                 return true;
@@ -56,7 +56,7 @@ static bool is_authorised(Call *call)
 
 void reach_ask_names(Call *call)
 {
-        Reach *reach = &call->reach;
+        Reach *reach = call->reach;
 
         for (; reach->next < reach->n_files + reach->n_spans; reach->next++) {
                 size_t i = reach->next;
@@ -82,7 +82,7 @@ void reach_ask_names(Call *call)
 
 static void on_found_granted(Call *call)
 {
-        Reach *reach = &call->reach;
+        Reach *reach = call->reach;
         ReachFile *file = &reach->files[reach->next];
         int r = 0;
 
@@ -137,7 +137,7 @@ static bool is_of_spans(const ReachFile *file, uint32_t spans)
 
 static void on_span_granted(Call *call)
 {
-        Reach *reach = &call->reach;
+        Reach *reach = call->reach;
 
         reach->spans[reach->next++ - reach->n_files].asked = true;
         reach_ask_found(call);
@@ -146,7 +146,7 @@ static void on_span_granted(Call *call)
 /* There is something that the key grants: no dialog for the rest. */
 static void on_span_verdict(Call *call, int r, Failure *f, AuthVerdict verdict)
 {
-        Reach *reach = &call->reach;
+        Reach *reach = call->reach;
 
         if (r == 0 && verdict == AUTH_YES) {
                 reach->spans[reach->next - reach->n_files].asked = true;
@@ -163,7 +163,7 @@ static void on_span_verdict(Call *call, int r, Failure *f, AuthVerdict verdict)
 /* Returns: true if it has asked, or the call has failed. */
 static bool ask_for_span(Call *call, size_t index)
 {
-        const Reach *reach = &call->reach;
+        const Reach *reach = call->reach;
         const ReachSpan *span = &reach->spans[index];
         const AuthQuestion question = { .action = READ_CONFIG, .file = span->prefix };
         size_t n = 0, n_granted = 0;
@@ -187,7 +187,7 @@ static bool ask_for_span(Call *call, size_t index)
 /* What polkit has allowed is its public files; what the key grants may be secret. */
 static void settle_spans(Call *call)
 {
-        Reach *reach = &call->reach;
+        Reach *reach = call->reach;
         uint32_t asked = 0;
 
         for (size_t i = 0; i < reach->n_spans; i++)
@@ -215,7 +215,7 @@ static bool rests_on_key(const ReachFile *file)
 
 static bool key_is_needed(const Call *call)
 {
-        const Reach *reach = &call->reach;
+        const Reach *reach = call->reach;
 
         for (size_t i = 0; i < reach->n_files; i++)
                 if (rests_on_key(&reach->files[i]))
@@ -229,7 +229,7 @@ static int settle_key(Call *call)
         if (!call->key)
                 return 0;
         if (!key_is_needed(call)) {
-                call->reach.grants = NULL;
+                call->reach->grants = NULL;
                 call->key = key_unref(call->key);
                 return 0;
         }
@@ -241,7 +241,7 @@ static int settle_key(Call *call)
 
 void reach_ask_found(Call *call)
 {
-        Reach *reach = &call->reach;
+        Reach *reach = call->reach;
         int r;
 
         for (; reach->next < reach->n_files; reach->next++)

@@ -46,7 +46,7 @@ int reach_add_file(Reach *reach, const char *file, const char *lens, const char 
 static int add_named(Call *call, const char *file, const char *lens, unsigned group)
 {
         const char *other = NULL;
-        ReachFile *added = reach_find(&call->reach, file);
+        ReachFile *added = reach_find(call->reach, file);
         int r;
 
         if (added) {
@@ -56,14 +56,14 @@ static int add_named(Call *call, const char *file, const char *lens, unsigned gr
                                            "%s: is loaded with %s already", file, added->lens);
                 return 0;
         }
-        if (!lens && !lens_index_lookup(call->reach.index, file, &lens, &other))
+        if (!lens && !lens_index_lookup(call->reach->index, file, &lens, &other))
                 return failure_set(&call->failure, EXM_E_NO_LENS,
                                    "%s: no lens covers this file; choose one with Begin's option "
                                    "\"files\", or ask the administrator for a [Lens] section in "
                                    "exmachina.conf",
                                    file);
-        r = call->manager->limits->view_files > call->reach.n_files
-                    ? reach_add_file(&call->reach, file, lens, other, &added)
+        r = call->manager->limits->view_files > call->reach->n_files
+                    ? reach_add_file(call->reach, file, lens, other, &added)
                     : failure_set(&call->failure, EXM_E_LIMIT_EXCEEDED,
                                   "more than %u files in one call",
                                   call->manager->limits->view_files);
@@ -76,7 +76,7 @@ static int add_named(Call *call, const char *file, const char *lens, unsigned gr
 
 static int add_span(Call *call, const char *prefix)
 {
-        Reach *reach = &call->reach;
+        Reach *reach = call->reach;
         ReachSpan *grown;
 
         for (size_t i = 0; i < reach->n_spans; i++)
@@ -103,20 +103,20 @@ static int add_prefix(Call *call, const char *prefix)
         int r;
 
         /* Files chosen with a lens of the caller's own are in no index. */
-        for (size_t i = 0; i < call->reach.n_files; i++) {
-                const char *known = call->reach.files[i].file;
+        for (size_t i = 0; i < call->reach->n_files; i++) {
+                const char *known = call->reach->files[i].file;
                 size_t n = strlen(known);
 
                 if (strncmp(prefix, known, n) == 0 && (prefix[n] == '/' || prefix[n] == '\0'))
                         return 0;
         }
-        r = lens_index_candidates(call->reach.index, prefix, &candidates);
+        r = lens_index_candidates(call->reach->index, prefix, &candidates);
         if (r < 0)
                 return r;
         if (!candidates)
                 return add_span(call, prefix);
         if (strv_length(candidates) > 1)
-                group = ++call->reach.n_groups;
+                group = ++call->reach->n_groups;
         STRV_FOREACH(file, candidates)
                 if (r == 0)
                         r = add_named(call, *file, NULL, group);
@@ -183,7 +183,7 @@ static int add_options(Call *call)
                 r = add_named(call, files->pairs[i].first, files->pairs[i].second, 0);
         for (size_t i = 0; r == 0 && expect && i < expect->n_pairs; i++)
                 r = add_named(call, expect->pairs[i].first, NULL, 0);
-        if (r == 0 && file && !reach_find(&call->reach, file->s))
+        if (r == 0 && file && !reach_find(call->reach, file->s))
                 r = failure_set(&call->failure, EXM_E_INVALID_ARGS,
                                 "%.256s: the transaction has not loaded this file", file->s);
         return r;
@@ -198,7 +198,7 @@ static int add_held(Call *call)
                 ReachFile *added;
                 int r;
 
-                r = reach_add_file(&call->reach, known->image->path, known->lens,
+                r = reach_add_file(call->reach, known->image->path, known->lens,
                                    known->conflicting_lens, &added);
                 if (r < 0)
                         return r;

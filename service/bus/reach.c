@@ -121,7 +121,7 @@ static bool file_is_fresh(const Reach *reach, const ReachFile *file)
 
 static void read_work(void *userdata)
 {
-        Reach *reach = &((Call *)userdata)->reach;
+        Reach *reach = ((Call *)userdata)->reach;
 
         for (size_t i = 0; i < reach->n_files; i++)
                 if (!reach->files[i].left_out && !file_is_fresh(reach, &reach->files[i]))
@@ -131,8 +131,8 @@ static void read_work(void *userdata)
 /* The first file that failed ends the call; what is merely part of a span is left out. */
 static int settle_files(Call *call)
 {
-        for (size_t i = 0; i < call->reach.n_files; i++) {
-                ReachFile *file = &call->reach.files[i];
+        for (size_t i = 0; i < call->reach->n_files; i++) {
+                ReachFile *file = &call->reach->files[i];
 
                 if (file->r == 0 || file->left_out)
                         continue;
@@ -154,7 +154,7 @@ static void on_read(void *userdata)
         if (!call->dead) {
                 r = settle_files(call);
                 if (r == 0)
-                        call->reach.done(call);
+                        call->reach->done(call);
                 else
                         call_fail(call, r);
         }
@@ -170,20 +170,20 @@ void reach_read(Call *call)
                 call_fail(call, r);
                 return;
         }
-        for (size_t i = 0; i < call->reach.n_files; i++)
-                if (!call->reach.files[i].left_out &&
-                    !file_is_fresh(&call->reach, &call->reach.files[i])) {
+        for (size_t i = 0; i < call->reach->n_files; i++)
+                if (!call->reach->files[i].left_out &&
+                    !file_is_fresh(call->reach, &call->reach->files[i])) {
                         run_task(call, read_work, on_read);
                         return;
                 }
-        call->reach.done(call);
+        call->reach->done(call);
 }
 
 void reach_read_again(Call *call, void (*done)(Call *call))
 {
-        for (size_t i = 0; i < call->reach.n_files; i++)
-                call->reach.files[i].loaded = file_image_unref(call->reach.files[i].loaded);
-        call->reach.done = done;
+        for (size_t i = 0; i < call->reach->n_files; i++)
+                call->reach->files[i].loaded = file_image_unref(call->reach->files[i].loaded);
+        call->reach->done = done;
         reach_read(call);
 }
 
@@ -210,7 +210,7 @@ static int append_found(Reach *reach, size_t span, LensFile *found, size_t n)
 
 static void probe_work(void *userdata)
 {
-        Reach *reach = &((Call *)userdata)->reach;
+        Reach *reach = ((Call *)userdata)->reach;
 
         for (size_t i = 0; reach->r == 0 && i < reach->n_spans; i++) {
                 LensFile *found = NULL;
@@ -255,14 +255,14 @@ static void settle_groups(Reach *reach)
 
 static void probed(Call *call)
 {
-        int r = call->reach.r;
+        int r = call->reach->r;
 
-        settle_groups(&call->reach);
+        settle_groups(call->reach);
         if (r != 0)
-                failure_move(&call->failure, &call->reach.failure);
+                failure_move(&call->failure, &call->reach->failure);
         else
                 r = settle_files(call);
-        call->reach.next = 0;
+        call->reach->next = 0;
         if (r == 0)
                 reach_ask_found(call);
         else
@@ -282,7 +282,7 @@ static void on_probed(void *userdata)
 static bool glance_at_files(Call *call)
 {
         Manager *m = call->manager;
-        Reach *reach = &call->reach;
+        Reach *reach = call->reach;
 
         if (call->transaction || reach->probe_only || reach->n_spans > 0)
                 return false;
@@ -306,7 +306,7 @@ void reach_probe(Call *call)
 {
         const Key *key = permission_hold_key(call);
 
-        call->reach.grants = key ? &key->grants : NULL;
+        call->reach->grants = key ? &key->grants : NULL;
         if (glance_at_files(call))
                 probed(call);
         else
@@ -321,7 +321,7 @@ static void on_index(int r, Failure *f, LensIndex *index, void *userdata)
 
         if (!call->dead) {
                 if (r == 0) {
-                        call->reach.index = lens_index_ref(index);
+                        call->reach->index = lens_index_ref(index);
                         r = reach_collect_names(call);
                 } else if (f) {
                         failure_move(&call->failure, f);
@@ -339,15 +339,15 @@ void reach_start(Call *call, void (*done)(Call *call))
         Manager *m = call->manager;
         int r;
 
-        call->reach.done = done;
-        call->reach.probe_only = call->method->about == ABOUT_GLOB;
-        call->reach.refresh = strcmp(call->method->member, "Rebase") == 0;
-        call->reach.roots = m->roots;
+        call->reach->done = done;
+        call->reach->probe_only = call->method->about == ABOUT_GLOB;
+        call->reach->refresh = strcmp(call->method->member, "Rebase") == 0;
+        call->reach->roots = m->roots;
         /* What no answer could hold is not read. */
-        call->reach.max_bytes = m->limits->file_bytes;
-        if (call->method->about == ABOUT_FILE && call->reach.max_bytes > LIMIT_MESSAGE_BYTES)
-                call->reach.max_bytes = LIMIT_MESSAGE_BYTES;
-        call->reach.max_files = m->limits->view_files;
+        call->reach->max_bytes = m->limits->file_bytes;
+        if (call->method->about == ABOUT_FILE && call->reach->max_bytes > LIMIT_MESSAGE_BYTES)
+                call->reach->max_bytes = LIMIT_MESSAGE_BYTES;
+        call->reach->max_files = m->limits->view_files;
         r = reach_check_syntax(call);
         if (r != 0) {
                 call_fail(call, r);

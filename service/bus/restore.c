@@ -62,7 +62,7 @@ static void plan_next(Call *call);
 /* Puts one step into the plan; the nodes are copied. */
 static int add_item(Call *call, const FileStep *step, const Node *now, const Node *then)
 {
-        Restored *restored = &call->restored;
+        Restored *restored = call->restored;
         Shown *item = &restored->items[restored->n_items];
         int r;
 
@@ -289,8 +289,8 @@ void restore_plan(Call *call, bool merge, void (*next)(Call *call))
         Plan *plan;
 
         plan = calloc(1, sizeof(*plan));
-        call->restored.items = calloc(history_record(call)->n_steps + 1, sizeof(Shown));
-        if (!plan || !call->restored.items) {
+        call->restored->items = calloc(history_record(call)->n_steps + 1, sizeof(Shown));
+        if (!plan || !call->restored->items) {
                 free(plan);
                 call_fail(call, -ENOMEM);
                 return;

@@ -12,6 +12,7 @@
 
 #include "bus/edits.h"
 #include "bus/load.h"
+#include "bus/reach.h"
 #include "bus/transaction.h"
 
 /* Of an "owner" edit, looked up in a thread. */
@@ -193,10 +194,10 @@ static void load_and_edit(Call *call)
         for (size_t i = 0; i < stage->n_batch; i++)
                 for (char **arg = stage->batch[i].args; *arg; arg++)
                         bytes += strlen(*arg) + 1;
-        for (size_t i = 0; i < call->reach.n_files; i++)
-                if (!call->reach.files[i].left_out && call->reach.files[i].image)
-                        bytes += call->reach.files[i].image->content
-                                         ? call->reach.files[i].image->size
+        for (size_t i = 0; i < call->reach->n_files; i++)
+                if (!call->reach->files[i].left_out && call->reach->files[i].image)
+                        bytes += call->reach->files[i].image->content
+                                         ? call->reach->files[i].image->size
                                          : 0;
         r = transaction_check_bytes(call->transaction, bytes, &call->failure);
         if (r == 0)

@@ -7,6 +7,7 @@
 
 #include "bus/load.h"
 #include "bus/query.h"
+#include "bus/reach.h"
 #include "bus/stage.h"
 #include "bus/transaction.h"
 #include "bus/write.h"
@@ -125,12 +126,12 @@ int method_transaction_rebase(Call *call)
         _cleanup_free_ FileImage **images = NULL;
         int r;
 
-        images = calloc(call->reach.n_files + 1, sizeof(*images));
+        images = calloc(call->reach->n_files + 1, sizeof(*images));
         if (!images)
                 return -ENOMEM;
-        for (size_t i = 0; i < call->reach.n_files; i++)
-                images[i] = call->reach.files[i].image;
-        r = view_rebase(call_view(call), images, call->reach.n_files, on_rebased, call_ref(call));
+        for (size_t i = 0; i < call->reach->n_files; i++)
+                images[i] = call->reach->files[i].image;
+        r = view_rebase(call_view(call), images, call->reach->n_files, on_rebased, call_ref(call));
         if (r < 0)
                 call_unref(call);
         return r;

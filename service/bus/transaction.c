@@ -12,6 +12,7 @@
 #include "bus/call.h"
 #include "bus/gate.h"
 #include "bus/idle.h"
+#include "bus/peer.h"
 #include "util/log.h"
 #include "util/strv.h"
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "bus/call.h"
+#include "bus/write-right.h"
 #include "commit/record.h"
 #include "util/strv.h"
 
@@ -77,13 +78,13 @@ int unit_plan_add_file(Call *call, const char *file, bool made)
 {
         int r;
 
-        r = strv_extend(&call->unit_plan.files, file);
-        return r == 0 && made ? strv_extend(&call->unit_plan.made, file) : r;
+        r = strv_extend(&call->unit_plan->files, file);
+        return r == 0 && made ? strv_extend(&call->unit_plan->made, file) : r;
 }
 
 static int add_unit(Call *call, const char *name, const char *verb, bool active_only)
 {
-        UnitPlan *plan = &call->unit_plan;
+        UnitPlan *plan = call->unit_plan;
         PlannedUnit *grown;
 
         grown = reallocarray(plan->units, plan->n + 1, sizeof(*grown));
@@ -124,7 +125,7 @@ static int add_options(Call *call)
 
 static void go_on(Call *call)
 {
-        call->unit_plan.done(call);
+        call->unit_plan->done(call);
 }
 
 /* The same unit by two names, or by both verbs: to restart it does for both. */
@@ -146,7 +147,7 @@ static void drop_twins(UnitPlan *plan)
 
 static void finish(Call *call)
 {
-        drop_twins(&call->unit_plan);
+        drop_twins(call->unit_plan);
         go_on(call);
 }
 
@@ -158,7 +159,7 @@ static void next_unit(Call *call, int r)
                 call_fail(call, r);
                 return;
         }
-        call->unit_plan.next++;
+        call->unit_plan->next++;
         ask_next(call);
 }
 
@@ -208,7 +209,7 @@ static void judge(PlannedUnit *unit, const UnitStatus *status)
 static void on_status(int r, Failure *f, const UnitsResult *result, void *userdata)
 {
         Call *call = userdata;
-        PlannedUnit *unit = &call->unit_plan.units[call->unit_plan.next];
+        PlannedUnit *unit = &call->unit_plan->units[call->unit_plan->next];
 
         call->request = units_request_free(call->request);
         if (r == 0)
@@ -254,7 +255,7 @@ static int take_new(UnitPlan *plan, PlannedUnit *unit, Failure *f)
 static void on_resolved(int r, Failure *f, const UnitsResult *result, void *userdata)
 {
         Call *call = userdata;
-        PlannedUnit *unit = &call->unit_plan.units[call->unit_plan.next];
+        PlannedUnit *unit = &call->unit_plan->units[call->unit_plan->next];
 
         call->request = units_request_free(call->request);
         if (r == 0 && unit->id && strcmp(unit->id, result->id) != 0) {
@@ -271,7 +272,7 @@ static void on_resolved(int r, Failure *f, const UnitsResult *result, void *user
                 if (r == 0)
                         return;
         } else if (r == EXM_E_NO_SUCH_UNIT) {
-                r = take_new(&call->unit_plan, unit, f);
+                r = take_new(call->unit_plan, unit, f);
         } else if (r > 0) {
                 failure_move(&unit->fault, f);
                 r = 0;
@@ -287,7 +288,7 @@ static bool is_settled(const UnitPlan *plan, const PlannedUnit *unit)
 
 static void ask_next(Call *call)
 {
-        UnitPlan *plan = &call->unit_plan;
+        UnitPlan *plan = call->unit_plan;
         int r;
 
         while (plan->next < plan->n && is_settled(plan, &plan->units[plan->next]))
@@ -320,7 +321,7 @@ static void on_candidates(int r, Failure *f, const UnitsResult *result, void *us
         for (size_t i = 0; r == 0 && i < result->n_rows; i++) {
                 if (!is_up(&result->rows[i]))
                         continue;
-                if (call->unit_plan.n >= MAX_UNITS)
+                if (call->unit_plan->n >= MAX_UNITS)
                         r = failure_set(&call->failure, EXM_E_LIMIT_EXCEEDED,
                                         "more than %u active units use the files: name those that "
                                         "are to follow in options reload and restart",
@@ -340,7 +341,7 @@ static void add_affected(Call *call)
         _cleanup_strv_ char **candidates = NULL;
         int r;
 
-        r = validators_units(validators, call->unit_plan.files, &candidates);
+        r = validators_units(validators, call->unit_plan->files, &candidates);
         if (r == 0 && strv_length(candidates) == 0) {
                 ask_next(call);
                 return;
@@ -357,7 +358,7 @@ void unit_plan_make(Call *call, void (*done)(Call *call))
         const Option *affected = args_option(&call->args, "reload_affected");
         int r;
 
-        call->unit_plan.done = done;
+        call->unit_plan->done = done;
         r = add_options(call);
         if (r < 0)
                 call_fail(call, r);
@@ -369,7 +370,7 @@ void unit_plan_make(Call *call, void (*done)(Call *call))
 
 void unit_plan_refresh(Call *call, void (*done)(Call *call))
 {
-        UnitPlan *plan = &call->unit_plan;
+        UnitPlan *plan = call->unit_plan;
 
         plan->done = done;
         plan->again = true;
@@ -379,7 +380,7 @@ void unit_plan_refresh(Call *call, void (*done)(Call *call))
 
 void unit_plan_affected(Call *call, void (*done)(Call *call))
 {
-        call->unit_plan.done = done;
+        call->unit_plan->done = done;
         add_affected(call);
 }
 
@@ -399,7 +400,7 @@ static int note_for_audit(Call *call, const char *unit)
 
 int unit_plan_add_rights(Call *call)
 {
-        UnitPlan *plan = &call->unit_plan;
+        UnitPlan *plan = call->unit_plan;
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < plan->n; i++) {
@@ -417,7 +418,7 @@ int unit_plan_add_rights(Call *call)
 
 int unit_plan_settle(Call *call)
 {
-        UnitPlan *plan = &call->unit_plan;
+        UnitPlan *plan = call->unit_plan;
 
         for (size_t i = 0; i < plan->n; i++) {
                 Failure *fault = &plan->units[i].fault;
@@ -434,7 +435,7 @@ int unit_plan_settle(Call *call)
 int unit_plan_record(const Call *call, ChangeRecord *record)
 {
         const Option *grace = args_option(&call->args, "grace");
-        const UnitPlan *plan = &call->unit_plan;
+        const UnitPlan *plan = call->unit_plan;
         int r = 0;
 
         record->grace = grace ? grace->u : GRACE_DEFAULT_SEC;
@@ -449,7 +450,7 @@ int unit_plan_record(const Call *call, ChangeRecord *record)
 
 const char *unit_plan_next(const Call *call, size_t *i)
 {
-        const UnitPlan *plan = &call->unit_plan;
+        const UnitPlan *plan = call->unit_plan;
 
         while (*i < plan->n && plan->units[*i].left_out)
                 (*i)++;

@@ -12,6 +12,7 @@
 #include "bus/binding.h"
 #include "bus/idle.h"
 #include "bus/key-watch.h"
+#include "bus/peer.h"
 #include "commit/moment.h"
 #include "util/log.h"
 

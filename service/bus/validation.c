@@ -13,7 +13,9 @@
 
 #include "bus/permission.h"
 #include "bus/render.h"
+#include "bus/show.h"
 #include "bus/transaction.h"
+#include "bus/write-right.h"
 #include "util/log.h"
 #include "util/strv.h"
 #include "validate/checks.h"
@@ -80,7 +82,7 @@ static void prepare_work(void *userdata)
         p->r = future_new(&future);
         if (p->r == 0)
                 p->r = p->call->transaction ? pack_rendered(p->call->state, future, &p->failure)
-                                            : pack_restored(&p->call->restored, future);
+                                            : pack_restored(p->call->restored, future);
         if (p->r == 0)
                 p->r = future_seal(future);
         if (p->r == 0)
@@ -132,14 +134,14 @@ void validation_prepare(Call *call, void (*next)(Call *call))
 
 void validation_ask_right(Call *call, void (*granted)(Call *call))
 {
-        call->right.version = checks_future(call->validation->checks)->version;
+        call->right->version = checks_future(call->validation->checks)->version;
         write_right_ask(call, granted);
 }
 
 /* No dialog now: what an earlier one approved stays. */
 static int keep_approval(Call *call)
 {
-        WriteRight *right = &call->right;
+        WriteRight *right = call->right;
 
         if (!right->approved)
                 return 0;
@@ -236,11 +238,11 @@ static int check_option(Call *call)
 {
         const Option *validate = args_option(&call->args, "validate");
 
-        if (validate && !validate->b && call->right.sensitive)
+        if (validate && !validate->b && call->right->sensitive)
                 return failure_set(&call->failure, EXM_E_REFUSED,
                                    "%s: only ordinary files can be changed without validation; "
                                    "leave option validate away",
-                                   call->right.sensitive);
+                                   call->right->sensitive);
         return 0;
 }
 

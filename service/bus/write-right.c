@@ -52,7 +52,7 @@ static int add(Call *call, WishKind kind, const char *action, const char *name, 
 {
         Wish wish = { .kind = kind, .action = action, .name = (char *)name, .verb = verb };
         AuthQuestion question = question_of(&wish);
-        WriteRight *right = &call->right;
+        WriteRight *right = call->right;
         Wish *grown;
 
         question.only_text = only_text;
@@ -73,9 +73,9 @@ int write_right_add(Call *call, const char *file, bool plainly)
 {
         bool ordinary = plainly && ordinary_files_contains(call->manager->ordinary, file);
 
-        if (!ordinary && !call->right.sensitive) {
-                call->right.sensitive = strdup(file);
-                if (!call->right.sensitive)
+        if (!ordinary && !call->right->sensitive) {
+                call->right->sensitive = strdup(file);
+                if (!call->right->sensitive)
                         return -ENOMEM;
         }
         return add(call, WISH_FILE,
@@ -124,7 +124,7 @@ static void ask_next_kind(Call *call);
 
 static void finish_kind(Call *call)
 {
-        call->right.kind++;
+        call->right->kind++;
         ask_next_kind(call);
 }
 
@@ -141,7 +141,7 @@ static char *approval_of(const Wish *wish)
 /* All of it: what is left of a list that was approved as a whole is for another dialog. */
 static bool is_approved(const Call *call)
 {
-        const WriteRight *right = &call->right;
+        const WriteRight *right = call->right;
 
         if (right->kind != WISH_FILE || !right->version || !call->transaction)
                 return false;
@@ -161,7 +161,7 @@ static bool is_approved(const Call *call)
 /* A yes that rules gave meanwhile is nobody's approval. */
 static int note_approval(Call *call)
 {
-        WriteRight *right = &call->right;
+        WriteRight *right = call->right;
         int r = 0;
 
         if (right->kind != WISH_FILE || !right->version || !call->by_dialog)
@@ -210,7 +210,7 @@ static void on_approved_before(Call *call, int r, Failure *f, AuthVerdict verdic
 static void ask_once(Call *call)
 {
         _cleanup_free_ char *several = NULL;
-        WriteRight *right = &call->right;
+        WriteRight *right = call->right;
         AuthQuestion question = { 0 };
         size_t n = 0;
 
@@ -245,7 +245,7 @@ static bool any_left(const WriteRight *right, WishKind kind)
 /* The dialogs of one kind after the other. */
 static void ask_next_kind(Call *call)
 {
-        WriteRight *right = &call->right;
+        WriteRight *right = call->right;
 
         while (right->kind < _WISH_KIND_MAX && !any_left(right, right->kind))
                 right->kind++;
@@ -264,7 +264,7 @@ static void ask_next(Call *call);
 
 static void on_verdict(Call *call, int r, Failure *f, AuthVerdict verdict)
 {
-        WriteRight *right = &call->right;
+        WriteRight *right = call->right;
         Wish *wish = &right->wishes[right->next];
 
         if (r == 0 && verdict == AUTH_YES) {
@@ -284,7 +284,7 @@ static void on_verdict(Call *call, int r, Failure *f, AuthVerdict verdict)
 
 static void ask_next(Call *call)
 {
-        WriteRight *right = &call->right;
+        WriteRight *right = call->right;
         AuthQuestion question;
 
         if (right->next == right->n) {
@@ -298,6 +298,6 @@ static void ask_next(Call *call)
 
 void write_right_ask(Call *call, void (*granted)(Call *call))
 {
-        call->right.granted = granted;
+        call->right->granted = granted;
         ask_next(call);
 }

@@ -19,7 +19,9 @@
 #include "bus/signals.h"
 #include "bus/transaction.h"
 #include "bus/unit-jobs.h"
+#include "bus/unit-plan.h"
 #include "bus/validation.h"
+#include "bus/write-right.h"
 #include "util/strv.h"
 
 /* --- the commit itself --- */
