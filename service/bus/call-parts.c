@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "bus/commit-turn.h"
-#include "bus/reach.h"
+#include "bus/reach-files.h"
 #include "bus/restore.h"
 #include "bus/transaction.h"
 #include "bus/unit-plan.h"

@@ -144,26 +144,6 @@ int call_budget(Call *call, size_t bytes)
                            LIMIT_MESSAGE_BYTES);
 }
 
-int call_hold_bytes(Call *call, uint64_t bytes)
-{
-        const Limits *limits = call->manager->limits;
-        uint64_t user = bytes, total = bytes;
-        const Call *other;
-
-        LIST_FOREACH(other, &call->manager->calls, entry) {
-                total += other->held_bytes;
-                if (other->uid == call->uid)
-                        user += other->held_bytes;
-        }
-        if (user > limits->staged_bytes_user || total > limits->staged_bytes_total)
-                return failure_set(
-                        &call->failure, EXM_E_LIMIT_EXCEEDED,
-                        "too much of the history is being looked at: wait for the answers "
-                        "that are under way");
-        call->held_bytes = bytes;
-        return 0;
-}
-
 char *call_method_name(const Call *call)
 {
         char *name;
@@ -313,6 +293,14 @@ void call_reply(Call *call, const char *types, ...)
         call_send(call, reply);
 }
 
+void call_cancel(Call *call)
+{
+        if (call->past_return)
+                call->peer = NULL;
+        else
+                call_end(call);
+}
+
 static const char *default_text(int r)
 {
         switch (r) {
@@ -351,39 +339,4 @@ void call_fail(Call *call, int r)
                             call->method->member, strerror(-s));
         call_audit(call, name);
         call_end(call);
-}
-
-static Call *first_of_peer(const Peer *peer)
-{
-        Call *call;
-
-        LIST_FOREACH(call, &peer->manager->calls, entry)
-                if (call->peer == peer)
-                        return call;
-        return NULL;
-}
-
-/* Ending one may start or end others of its transaction, so each round looks anew. */
-void calls_cancel_of_peer(Peer *peer)
-{
-        Call *call;
-
-        while ((call = first_of_peer(peer))) {
-                if (call->past_return)
-                        call->peer = NULL;
-                else
-                        call_end(call);
-        }
-}
-
-void calls_count(const Manager *m, uid_t uid, unsigned *ret_user, unsigned *ret_total)
-{
-        const Call *call;
-
-        *ret_user = *ret_total = 0;
-        LIST_FOREACH(call, &m->calls, entry) {
-                (*ret_total)++;
-                if (call->admitted && call->uid == uid)
-                        (*ret_user)++;
-        }
 }

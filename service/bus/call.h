@@ -17,13 +17,6 @@
 #include "files/diff.h"
 #include "util/failure.h"
 
-typedef struct CallParts CallParts;
-typedef struct CommitTurn CommitTurn;
-typedef struct Reach Reach;
-typedef struct Restored Restored;
-typedef struct UnitPlan UnitPlan;
-typedef struct WriteRight WriteRight;
-
 /* What the rooms above do about a call (call-parts.h). */
 typedef struct CallHooks {
         void (*ended)(Call *call); /* it is answered or dead: nothing that comes back is used */
@@ -54,8 +47,9 @@ struct Call {
         const char *about_message;
         uint64_t change;
         size_t reply_bytes;
-        uint64_t held_bytes;      /* of history that is in memory for it */
-        Transaction *transaction; /* counted; the object called, or a private one (Apply) */
+        uint64_t held_bytes;       /* of history that is in memory for it */
+        Transaction *transaction;  /* counted; the object called, or a private one (Apply) */
+        void (*start)(Call *call); /* begins the work; the transaction does when it is its turn */
         TAILQ_ENTRY(Call) turn;
         bool has_turn;         /* it stands in the queue of its transaction */
         bool owns_transaction; /* it began it, and ends it unless Begin succeeds */
@@ -79,6 +73,7 @@ struct Call {
         PackagesRequest *packages;
         Diff *diff;
         Validation *validation; /* validation.c's */
+        bool only_validates;    /* what would be committed is not */
         CommitTurn *commit_turn;
         Edit one_edit; /* of a method that is one edit; its strings are the message's */
         char *one_args[4];
@@ -107,9 +102,6 @@ int call_add_file(Call *call, const char *file);
 
 /* Counts towards the size of the reply. Returns: 0 or EXM_E_LIMIT_EXCEEDED in call->failure. */
 int call_budget(Call *call, size_t bytes);
-/* Before so much of the history is loaded. Returns: 0 or EXM_E_LIMIT_EXCEEDED (call->failure). */
-int call_hold_bytes(Call *call, uint64_t bytes);
-
 /* An empty reply to be filled. Returns: 0 or -errno. */
 int call_new_reply(Call *call, sd_bus_message **ret);
 /* Sends and ends the call; takes over `reply`. */
@@ -120,10 +112,8 @@ void call_reply(Call *call, const char *types, ...);
 /* Answers with `r` (an -errno or a condition) and call->failure, and ends the call. */
 void call_fail(Call *call, int r);
 
-void calls_cancel_of_peer(Peer *peer); /* which has gone */
+/* Nobody waits for it any more. It ends, but for one that changes the system now. */
+void call_cancel(Call *call);
 
 /* Interface.Member without the prefix "org.exmachina1.", as polkit and audit are told. */
 char *call_method_name(const Call *call);
-
-/* How many calls are under way: of one uid, and in all. */
-void calls_count(const Manager *m, uid_t uid, unsigned *ret_user, unsigned *ret_total);

@@ -9,7 +9,8 @@
 #include "bus/idle.h"
 #include "bus/load.h"
 #include "bus/query.h"
-#include "bus/reach.h"
+#include "bus/reach-files.h"
+#include "bus/show.h"
 #include "bus/stage.h"
 #include "bus/transaction.h"
 #include "bus/write.h"
@@ -148,7 +149,7 @@ int method_config_transactions(Call *call)
 
 static void show_preview(Call *call)
 {
-        write_show(call, NULL, /* versions= */ true);
+        show_staged(call, NULL, /* versions= */ true);
 }
 
 /* The edits of Preview and Apply, on a transaction that lives as long as the call. */

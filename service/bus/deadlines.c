@@ -13,7 +13,6 @@
 #include "bus/commit-turn.h"
 #include "bus/idle.h"
 #include "bus/name-locks.h"
-#include "bus/signals.h"
 #include "bus/unit-jobs.h"
 #include "bus/unit-timer.h"
 #include "commit/moment.h"
@@ -40,6 +39,7 @@ typedef struct Pending {
 
 struct Deadlines {
         Manager *manager;
+        void (*reverted)(Manager *m, uint64_t id, const char *reason);
         sd_event_source *timer;
         LIST_HEAD(, Pending) pending;
 };
@@ -104,7 +104,7 @@ static void tell_reverted(Pending *p, int r, const char *why)
                           "back: %s",
                           p->id, why);
         if (r == 0)
-                signals_reverted(d->manager, p->id, "deadline");
+                d->reverted(d->manager, p->id, "deadline");
         else
                 deadlines_forget(d, p->id);
 }
@@ -339,7 +339,7 @@ static void settled_at_start(Deadlines *d, uint64_t id)
                                     .change = id });
         rebooted = moment_boot_id(boot_id) == 0 && strcmp(boot_id, record.boot_id) != 0;
         if (record.state == CHANGE_REVERTED)
-                signals_reverted(d->manager, id, rebooted ? "reboot" : "deadline");
+                d->reverted(d->manager, id, rebooted ? "reboot" : "deadline");
 }
 
 /* Blocking: nothing is served yet. */
@@ -367,7 +367,8 @@ static void recover_at_start(Deadlines *d)
                         settled_at_start(d, ids[i]);
 }
 
-int deadlines_new(Deadlines **ret, Manager *m)
+int deadlines_new(Deadlines **ret, Manager *m,
+                  void (*reverted)(Manager *m, uint64_t id, const char *reason))
 {
         Deadlines *d;
         int r;
@@ -376,6 +377,7 @@ int deadlines_new(Deadlines **ret, Manager *m)
         if (!d)
                 return -ENOMEM;
         d->manager = m;
+        d->reverted = reverted;
         LIST_INIT(&d->pending);
         r = sd_event_add_time(m->event, &d->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_deadline,
                               d);

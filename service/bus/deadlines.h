@@ -14,8 +14,10 @@
 typedef struct Deadlines Deadlines;
 
 /* Brings unfinished changes to an end, if there are any, before anything is served (blocking), and
- * watches those that are still pending. Returns: 0 or -errno; an unusable journal is logged. */
-int deadlines_new(Deadlines **ret, Manager *m);
+ * watches those that are still pending. `reverted` tells everybody of one that was taken back.
+ * Returns: 0 or -errno; an unusable journal is logged. */
+int deadlines_new(Deadlines **ret, Manager *m,
+                  void (*reverted)(Manager *m, uint64_t id, const char *reason));
 Deadlines *deadlines_free(Deadlines *deadlines);
 
 /* A pending change, with its units. Known ones are moved to its deadline, and keep the units. */

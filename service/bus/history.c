@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "bus/binding.h"
+#include "bus/calls.h"
 #include "bus/permission.h"
 #include "bus/write-right.h"
 
@@ -378,7 +379,7 @@ static int make_images(Call *call, void (*next)(Call *call))
         History *h = history_of(call);
         int r;
 
-        r = call_hold_bytes(call, bytes_to_hold(&h->record));
+        r = calls_hold_bytes(call, bytes_to_hold(&h->record));
         if (r != 0)
                 return r;
         h->next = next;

@@ -4,7 +4,7 @@
  * it.
  *
  * The rows are generated (introspection/generate.py); nothing reaches a `run` function but through
- * the gate (gate.h), which reads them.
+ * the gate (gate.c), which reads them.
  */
 #pragma once
 

@@ -3,9 +3,8 @@
  * peer.h - a connection that calls us, and who it is by the word of the bus.
  *
  * The uid is asked for asynchronously (org.freedesktop.DBus.GetConnectionUnixUser) at the first
- * call and belongs to the unique name, which the bus never gives to another connection. When the
- * connection goes (NameOwnerChanged from the bus itself), its calls are cancelled and its
- * transactions end.
+ * call and belongs to the unique name, which the bus never gives to another connection.
+ * departure.h has its end.
  */
 #pragma once
 
@@ -23,17 +22,19 @@ struct Peer {
         char *name; /* unique */
         uid_t uid;  /* valid if PEER_KNOWN */
         PeerState state;
+        void (*settled)(Peer *peer);
         sd_bus_slot *slot;
         Key *key; /* binding.h; NULL: none */
         sd_event_source *expiry;
         uint64_t key_seen; /* µs, CLOCK_MONOTONIC: when its file was looked at */
 };
 
-/* Finds or makes the peer of a unique name. Returns: 0 or -errno. */
-int peer_get(Manager *m, const char *name, Peer **ret);
+/* Returns: the peer of a unique name, or NULL. */
+Peer *peer_find(Manager *m, const char *name);
 
-/* Follows the bus' NameOwnerChanged. Returns: 0 or -errno. */
-int peer_watch(Manager *m);
+/* Finds or makes it; `settled` runs when the bus has said who a new one is, or could not.
+ * Returns: 0 or -errno. */
+int peer_get(Manager *m, const char *name, void (*settled)(Peer *peer), Peer **ret);
 
-/* Cancels the peer's calls, ends its transactions, and frees it. */
-void peer_vanish(Peer *peer);
+/* Nothing refers to it any more. */
+Peer *peer_free(Peer *peer);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "bus/load.h"
-#include "bus/reach.h"
+#include "bus/reach-files.h"
 
 /* What D-Bus adds to a string in an array at most: length, NUL, padding. */
 #define STRING_OVERHEAD 16

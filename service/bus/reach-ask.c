@@ -11,6 +11,7 @@
 
 #include "bus/call.h"
 #include "bus/permission.h"
+#include "bus/reach-files.h"
 #include "bus/transaction.h"
 #include "util/strv.h"
 
@@ -19,6 +20,8 @@
 
 /* --- step 3: the names --- */
 
+static void ask_names(Call *call);
+
 static void on_name_granted(Call *call)
 {
         Reach *reach = call->reach;
@@ -26,7 +29,7 @@ static void on_name_granted(Call *call)
         if (reach->next >= reach->n_files)
                 reach->spans[reach->next - reach->n_files].asked = true;
         reach->next++;
-        reach_ask_names(call);
+        ask_names(call);
 }
 
 /* Returns: true if polkit need not be asked before the file is looked at. */
@@ -54,7 +57,7 @@ static bool is_authorised(Call *call)
         return reach->n_files > 0 && call_set_authority(call, "transaction") == 0;
 }
 
-void reach_ask_names(Call *call)
+static void ask_names(Call *call)
 {
         Reach *reach = call->reach;
 
@@ -73,12 +76,20 @@ void reach_ask_names(Call *call)
                 return;
         }
         if (is_authorised(call))
-                reach_probe(call);
+                reach->asked(call);
         else
-                call_authorise(call, &(AuthQuestion){ .action = READ_CONFIG }, reach_probe);
+                call_authorise(call, &(AuthQuestion){ .action = READ_CONFIG }, reach->asked);
+}
+
+void reach_ask_names(Call *call, void (*asked)(Call *call))
+{
+        call->reach->asked = asked;
+        ask_names(call);
 }
 
 /* --- step 5: named files --- */
+
+static void ask_found(Call *call);
 
 static void on_found_granted(Call *call)
 {
@@ -94,7 +105,7 @@ static void on_found_granted(Call *call)
                         r = transaction_allow_secret(call->transaction, file->file);
         }
         if (r == 0)
-                reach_ask_found(call);
+                ask_found(call);
         else
                 call_fail(call, r);
 }
@@ -140,7 +151,7 @@ static void on_span_granted(Call *call)
         Reach *reach = call->reach;
 
         reach->spans[reach->next++ - reach->n_files].asked = true;
-        reach_ask_found(call);
+        ask_found(call);
 }
 
 /* There is something that the key grants: no dialog for the rest. */
@@ -157,7 +168,7 @@ static void on_span_verdict(Call *call, int r, Failure *f, AuthVerdict verdict)
                 return;
         }
         reach->next++;
-        reach_ask_found(call);
+        ask_found(call);
 }
 
 /* Returns: true if it has asked, or the call has failed. */
@@ -239,7 +250,7 @@ static int settle_key(Call *call)
                            "not authorised: the key has expired");
 }
 
-void reach_ask_found(Call *call)
+static void ask_found(Call *call)
 {
         Reach *reach = call->reach;
         int r;
@@ -253,7 +264,13 @@ void reach_ask_found(Call *call)
         settle_spans(call);
         r = settle_key(call);
         if (r == 0)
-                reach_read(call);
+                reach->asked(call);
         else
                 call_fail(call, r);
+}
+
+void reach_ask_found(Call *call, void (*asked)(Call *call))
+{
+        call->reach->asked = asked;
+        ask_found(call);
 }

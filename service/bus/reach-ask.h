@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * reach-ask.h - the steps of a reach (reach.h) among themselves.
+ * reach-ask.h - what is asked before and after files are looked at: steps 3 and 5 of reach.h.
  */
 #pragma once
 
-#include "bus/reach.h"
+#include "bus/call.h"
 
-/* Step 3, for what the arguments name; goes on with reach_probe(). */
-void reach_ask_names(Call *call);
-/* Step 4; goes on with reach_ask_found(). */
-void reach_probe(Call *call);
-/* Step 5, for what was found; goes on with reach_read(). */
-void reach_ask_found(Call *call);
-/* Step 6; goes on with reach->done. */
-void reach_read(Call *call);
+/* Step 3, for what the arguments name; then `asked`, or the call has failed. */
+void reach_ask_names(Call *call, void (*asked)(Call *call));
+/* Step 5, for what was found; begins with reach->next 0. */
+void reach_ask_found(Call *call, void (*asked)(Call *call));

@@ -9,38 +9,13 @@
 
 #include "bus/call.h"
 #include "bus/edits.h"
+#include "bus/reach-files.h"
 #include "bus/transaction.h"
 #include "tree/expression.h"
 #include "util/strv.h"
 #include "util/utf8.h"
 
 #define MAX_SPANS 16U
-
-int reach_add_file(Reach *reach, const char *file, const char *lens, const char *other_lens,
-                   ReachFile **ret)
-{
-        ReachFile *grown;
-
-        if ((reach->n_files & (reach->n_files - 1)) == 0) {
-                grown = reallocarray(reach->files, reach->n_files == 0 ? 1 : 2 * reach->n_files,
-                                     sizeof(*grown));
-                if (!grown)
-                        return -ENOMEM;
-                reach->files = grown;
-        }
-        grown = &reach->files[reach->n_files];
-        *grown = (ReachFile){
-                .file = strdup(file),
-                .lens = strdup(lens),
-                .other_lens = other_lens ? strdup(other_lens) : NULL,
-        };
-        reach->n_files++;
-        if (!grown->file || !grown->lens || (other_lens && !grown->other_lens))
-                return -ENOMEM;
-        if (ret)
-                *ret = grown;
-        return 0;
-}
 
 /* A file named as such. `lens` NULL: the index' choice. */
 static int add_named(Call *call, const char *file, const char *lens, unsigned group)

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "bus/reach.h"
+#include "bus/call.h"
 
 /* Everything about the arguments that can be judged without the index.
  * Returns: 0; EXM_E_INVALID_PATH, EXM_E_INVALID_EDIT, EXM_E_INVALID_ARGS in call->failure; -errno.
@@ -14,7 +14,3 @@ int reach_check_syntax(Call *call);
 
 /* Fills files and spans, the transaction's files first. Returns: 0; EXM_E_NO_LENS, ...; -errno. */
 int reach_collect_names(Call *call);
-
-/* Appends a file. `ret` (NULL allowed) is valid until the next one. Returns: 0 or -ENOMEM. */
-int reach_add_file(Reach *reach, const char *file, const char *lens, const char *other_lens,
-                   ReachFile **ret);

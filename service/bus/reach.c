@@ -10,43 +10,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bus/call-view.h"
 #include "bus/call.h"
-#include "bus/load.h"
 #include "bus/permission.h"
 #include "bus/reach-ask.h"
 #include "bus/reach-names.h"
 #include "bus/transaction.h"
-
-static void reach_file_done(ReachFile *file)
-{
-        free(file->file);
-        free(file->lens);
-        free(file->other_lens);
-        file_image_unref(file->image);
-        file_image_unref(file->loaded);
-        failure_done(&file->failure);
-}
-
-void reach_done(Reach *reach)
-{
-        for (size_t i = 0; i < reach->n_files; i++)
-                reach_file_done(&reach->files[i]);
-        for (size_t i = 0; i < reach->n_spans; i++)
-                free(reach->spans[i].prefix);
-        free(reach->files);
-        free(reach->spans);
-        lens_index_unref(reach->index);
-        failure_done(&reach->failure);
-        *reach = (Reach){ 0 };
-}
-
-ReachFile *reach_find(Reach *reach, const char *file)
-{
-        for (size_t i = 0; i < reach->n_files; i++)
-                if (strcmp(reach->files[i].file, file) == 0)
-                        return &reach->files[i];
-        return NULL;
-}
 
 /* Runs `work` in a thread with the call kept alive; `done` on the loop. */
 static void run_task(Call *call, TaskFn work, TaskFn done)
@@ -161,11 +130,11 @@ static void on_read(void *userdata)
         call_unref(call);
 }
 
-void reach_read(Call *call)
+static void read_files(Call *call)
 {
         int r;
 
-        r = load_choose_view(call);
+        r = call_choose_view(call);
         if (r != 0) {
                 call_fail(call, r);
                 return;
@@ -179,12 +148,11 @@ void reach_read(Call *call)
         call->reach->done(call);
 }
 
-void reach_read_again(Call *call, void (*done)(Call *call))
+void reach_read_again(Call *call)
 {
         for (size_t i = 0; i < call->reach->n_files; i++)
                 call->reach->files[i].loaded = file_image_unref(call->reach->files[i].loaded);
-        call->reach->done = done;
-        reach_read(call);
+        read_files(call);
 }
 
 /* --- step 4: probe --- */
@@ -264,7 +232,7 @@ static void probed(Call *call)
                 r = settle_files(call);
         call->reach->next = 0;
         if (r == 0)
-                reach_ask_found(call);
+                reach_ask_found(call, read_files);
         else
                 call_fail(call, r);
 }
@@ -302,7 +270,7 @@ static bool glance_at_files(Call *call)
         return true;
 }
 
-void reach_probe(Call *call)
+static void probe(Call *call)
 {
         const Key *key = permission_hold_key(call);
 
@@ -327,7 +295,7 @@ static void on_index(int r, Failure *f, LensIndex *index, void *userdata)
                         failure_move(&call->failure, f);
                 }
                 if (r == 0)
-                        reach_ask_names(call);
+                        reach_ask_names(call, probe);
                 else
                         call_fail(call, r);
         }

@@ -23,65 +23,11 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
-#include "auth/grants.h"
-#include "files/image.h"
-#include "tree/lens-index.h"
-
-typedef struct Call Call;
-
-typedef struct ReachFile {
-        char *file;
-        char *lens;
-        char *other_lens; /* a second one that claims it */
-        bool named;       /* exactly: absence or denial is told; else it is part of a span */
-        bool held;        /* by the transaction, with its authorisation */
-        bool by_key;      /* the key grants what was found; of a held one before that: once did */
-        bool looked;      /* read-config has yet to be asked for, unless the key grants it */
-        bool may_secret;  /* read-secret-config was granted, for image->canonical */
-        bool left_out;
-        uint32_t spans; /* in which it was found, a bit each */
-        unsigned group; /* != 0: leading paths of one prefix; the first that is a file is meant */
-        FileImage *image;
-        FileImage *loaded; /* what the view holds of it, NULL: nothing */
-        int r;             /* of taking the image, with failure */
-        Failure failure;
-} ReachFile;
-
-typedef struct ReachSpan {
-        char *prefix;
-        size_t n_found; /* files */
-        bool looked;    /* walked by the right of the key */
-        bool asked;     /* polkit has said yes to it */
-} ReachSpan;
-
-typedef struct Reach {
-        ReachFile *files;
-        size_t n_files;
-        ReachSpan *spans;
-        size_t n_spans;
-        unsigned n_groups;
-        size_t next; /* file or span that is being asked for */
-        LensIndex *index;
-        bool probe_only; /* nothing is read: ListFiles */
-        bool refresh;    /* held files are read too: Rebase */
-        const Roots *roots;
-        const Grants *grants; /* of call->key, for the threads; NULL: none */
-        uint64_t max_bytes;   /* likewise */
-        size_t max_files;
-        int r; /* of a walk in a thread, with failure */
-        Failure failure;
-        void (*done)(Call *call);
-} Reach;
+#include "bus/reach-files.h"
 
 /* Runs steps 1 to 6, then `done`; or the call has failed. */
 void reach_start(Call *call, void (*done)(Call *call));
 
-/* Step 6 again, for every file, whatever a view holds: after the loss of a worker. */
-void reach_read_again(Call *call, void (*done)(Call *call));
-
-void reach_done(Reach *reach);
-
-/* Returns: the file of that name, or NULL. */
-ReachFile *reach_find(Reach *reach, const char *file);
+/* Step 6 again, for every file, whatever a view holds: after the loss of a worker. Then `done` of
+ * reach_start() again. */
+void reach_read_again(Call *call);

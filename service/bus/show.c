@@ -9,7 +9,6 @@
 
 #include "bus/query.h"
 #include "bus/render.h"
-#include "bus/write.h"
 
 typedef struct Show {
         Shown *items;
@@ -204,7 +203,7 @@ static void on_rendered(Call *call)
         call_fail(call, r);
 }
 
-void write_show(Call *call, const char *file, bool versions)
+void show_staged(Call *call, const char *file, bool versions)
 {
         Rendered *rendered = render_new(call, on_rendered);
 

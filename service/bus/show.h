@@ -27,3 +27,7 @@ typedef struct Restored {
  * alone if that is not NULL. Ends the call. */
 void show_items(Call *call, Shown *items, size_t n_items, const char *only, bool versions);
 void shown_free(Shown *items, size_t n_items);
+
+/* What the transaction's edits would change. Replies a(ss), and a{ss} versions if `versions`; only
+ * of `file` if that is not NULL. Ends the call. */
+void show_staged(Call *call, const char *file, bool versions);

@@ -12,7 +12,7 @@
 
 #include "bus/edits.h"
 #include "bus/load.h"
-#include "bus/reach.h"
+#include "bus/reach-files.h"
 #include "bus/transaction.h"
 
 /* Of an "owner" edit, looked up in a thread. */

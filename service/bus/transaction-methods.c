@@ -7,7 +7,8 @@
 
 #include "bus/load.h"
 #include "bus/query.h"
-#include "bus/reach.h"
+#include "bus/reach-files.h"
+#include "bus/show.h"
 #include "bus/stage.h"
 #include "bus/transaction.h"
 #include "bus/write.h"
@@ -103,7 +104,7 @@ int method_transaction_diff(Call *call)
 {
         const Option *file = args_option(&call->args, "file");
 
-        write_show(call, file ? file->s : NULL, /* versions= */ false);
+        show_staged(call, file ? file->s : NULL, /* versions= */ false);
         return 0;
 }
 
@@ -151,7 +152,7 @@ int method_transaction_commit(Call *call)
 
 int method_transaction_validate(Call *call)
 {
-        write_commit(call);
+        write_validate(call);
         return 0;
 }
 

@@ -10,7 +10,6 @@
 #include <time.h>
 
 #include "bus/call.h"
-#include "bus/gate.h"
 #include "bus/idle.h"
 #include "bus/peer.h"
 #include "util/log.h"
@@ -241,7 +240,7 @@ void transaction_take_turn(Transaction *t, Call *call)
         call->has_turn = true;
         TAILQ_INSERT_TAIL(&t->calls, call, turn);
         if (TAILQ_FIRST(&t->calls) == call)
-                gate_start(call);
+                call->start(call);
 }
 
 void transaction_call_ended(Transaction *t, Call *call)
@@ -261,7 +260,7 @@ void transaction_call_ended(Transaction *t, Call *call)
                 fail_calls(t, "the transaction has been committed");
                 drop_view(t);
         } else if (was_first && !TAILQ_EMPTY(&t->calls)) {
-                gate_start(TAILQ_FIRST(&t->calls));
+                (TAILQ_FIRST(&t->calls))->start(TAILQ_FIRST(&t->calls));
         }
 }
 

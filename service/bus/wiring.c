@@ -14,10 +14,12 @@
 #include "bus/binding.h"
 #include "bus/call.h"
 #include "bus/deadlines.h"
+#include "bus/departure.h"
 #include "bus/idle.h"
 #include "bus/key-watch.h"
 #include "bus/name-locks.h"
 #include "bus/peer.h"
+#include "bus/signals.h"
 #include "bus/transaction.h"
 #include "bus/unit-jobs.h"
 #include "util/log.h"
@@ -84,7 +86,7 @@ static int connect_bus(Manager *m)
         if (r >= 0)
                 r = sd_bus_attach_event(m->bus, m->event, SD_EVENT_PRIORITY_NORMAL);
         if (r >= 0)
-                r = peer_watch(m);
+                r = departure_watch(m);
         if (r >= 0)
                 r = sd_bus_match_signal_async(m->bus, NULL, "org.freedesktop.DBus",
                                               "/org/freedesktop/DBus", "org.freedesktop.DBus",
@@ -182,7 +184,7 @@ static int make_rooms(Manager *m, const ManagerConfig *config)
         if (r >= 0)
                 r = make_keys(m, config);
         if (r >= 0)
-                r = deadlines_new(&m->deadlines, m);
+                r = deadlines_new(&m->deadlines, m, signals_reverted);
         if (r >= 0)
                 r = idle_new(&m->idle, m->event, m->bus, m->limits->idle_exit_sec, is_busy, m);
         return r < 0 ? log_failed(r, "the service cannot be set up") : 0;
@@ -215,7 +217,7 @@ static void manager_stop(Manager *m)
         while ((t = LIST_FIRST(&m->transactions)))
                 transaction_end(t, "shutdown");
         while ((peer = LIST_FIRST(&m->peers)))
-                peer_vanish(peer);
+                departure_of(peer);
         if (m->bus)
                 sd_bus_flush(m->bus);
 }

@@ -135,11 +135,6 @@ static void finish_unchanged(Call *call)
                 call_fail(call, r);
 }
 
-static bool only_validates(const Call *call)
-{
-        return call->method->run == method_transaction_validate;
-}
-
 /* --- what is asked for, checked and done --- */
 
 static void validate(Call *call)
@@ -164,7 +159,7 @@ static void on_units_planned(Call *call)
 
 static void on_prepared(Call *call)
 {
-        if (only_validates(call))
+        if (call->only_validates)
                 validation_ask_right(call, validation_reply);
         else
                 unit_plan_make(call, on_units_planned);
@@ -176,7 +171,7 @@ static void on_rendered(Call *call)
         int r = 0;
 
         if (rendered->n_changes == 0) {
-                if (only_validates(call))
+                if (call->only_validates)
                         validation_prepare(call, validation_reply);
                 else
                         finish_unchanged(call);
@@ -247,6 +242,12 @@ void write_commit(Call *call)
                 r = load_view(call, start_rendering);
         if (r != 0)
                 call_fail(call, r);
+}
+
+void write_validate(Call *call)
+{
+        call->only_validates = true;
+        write_commit(call);
 }
 
 /* --- which units --- */

@@ -9,7 +9,7 @@
  * acts on them; if that fails its files are put back, and the actor acts on the units again. Once
  * the first file is being replaced nothing cancels it: `done` always runs.
  *
- * Who may do this has been decided before (bus/gate.h); this room knows files and no callers.
+ * Who may do this has been decided before (bus/gate.c); this room knows files and no callers.
  */
 #pragma once
 
