@@ -15,6 +15,9 @@
 #include "files/image.h"
 #include "util/failure.h"
 
+#define KEY_DIR_MAX_KEYS   1000U
+#define KEY_DIR_FILE_BYTES 65536U /* of one */
+
 /* `root` NULL: "/". `make`: the last two directories of `path` are made if they are missing, 0755
  * and 0700. Returns: 0 and a descriptor; EXM_E_NO_MATCH (a directory is missing); EXM_E_REFUSED (a
  * link, somebody else may write there, read-only); -errno. */

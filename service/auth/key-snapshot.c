@@ -11,7 +11,6 @@
 #include <time.h>
 
 #include "auth/key-dir.h"
-#include "auth/key-store.h"
 #include "util/log.h"
 #include "util/strv.h"
 #include "util/utf8.h"
@@ -122,7 +121,7 @@ static int entry_load(const KeySnapshot *s, int dir, Entry *entry, FileStamp *st
 
         if (!key_name_is_valid(entry->name))
                 return failure_set(f, EXM_E_REFUSED, "no key can have this name");
-        r = key_dir_read(dir, entry->name, KEY_STORE_FILE_BYTES, &data, &size, stamp, f);
+        r = key_dir_read(dir, entry->name, KEY_DIR_FILE_BYTES, &data, &size, stamp, f);
         if (r == 0)
                 r = key_file_parse(data, size, entry->name, &key, &proof, f);
         if (r != 0)
@@ -187,10 +186,10 @@ static int list_entries(KeySnapshot *s, int dir)
         if (r < 0)
                 return r;
         n = strv_length(names);
-        if (n > KEY_STORE_MAX_KEYS) {
+        if (n > KEY_DIR_MAX_KEYS) {
                 log_warning("%s: there are more than %u keys; those from %s.key on are ignored",
-                            s->directory, KEY_STORE_MAX_KEYS, names[KEY_STORE_MAX_KEYS]);
-                n = KEY_STORE_MAX_KEYS;
+                            s->directory, KEY_DIR_MAX_KEYS, names[KEY_DIR_MAX_KEYS]);
+                n = KEY_DIR_MAX_KEYS;
         }
         entries = calloc(n + 1, sizeof(*entries));
         if (!entries)

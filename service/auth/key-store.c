@@ -285,11 +285,11 @@ static int write_key(KeyStore *store, const Key *key, const KeyProof *proof, Fai
         file = key_file_format(key, proof);
         if (!file)
                 return -ENOMEM;
-        if (strlen(file) > KEY_STORE_FILE_BYTES)
+        if (strlen(file) > KEY_DIR_FILE_BYTES)
                 return failure_set(f, EXM_E_INVALID_ARGS,
                                    "These grants make a key file of more than %u bytes: use "
                                    "globs, or several keys.",
-                                   KEY_STORE_FILE_BYTES);
+                                   KEY_DIR_FILE_BYTES);
         r = key_dir_open(store->root, store->directory, /* make= */ true, &dir, f);
         if (r == 0)
                 r = key_dir_lock(dir, /* wait= */ true);
@@ -299,10 +299,10 @@ static int write_key(KeyStore *store, const Key *key, const KeyProof *proof, Fai
         r = key_dir_list(dir, &names);
         if (r < 0)
                 return r;
-        if (strv_length(names) >= KEY_STORE_MAX_KEYS && !strv_contains(names, key->name))
+        if (strv_length(names) >= KEY_DIR_MAX_KEYS && !strv_contains(names, key->name))
                 return failure_set(f, EXM_E_REFUSED,
                                    "There are %u keys: revoke those that are not used.",
-                                   KEY_STORE_MAX_KEYS);
+                                   KEY_DIR_MAX_KEYS);
         return key_dir_write(dir, key->name, file, f);
 }
 
@@ -346,7 +346,7 @@ int key_store_list(KeyStore *store, Key ***ret, size_t *ret_n)
         r = refresh(store);
         if (r < 0)
                 return r;
-        keys = calloc(KEY_STORE_MAX_KEYS, sizeof(*keys));
+        keys = calloc(KEY_DIR_MAX_KEYS, sizeof(*keys));
         if (!keys)
                 return -ENOMEM;
         while ((key = key_snapshot_next(store->snapshot, &i))) {

@@ -18,10 +18,8 @@
 
 typedef struct KeyStore KeyStore;
 
-#define KEY_STORE_DIRECTORY  EXM_SYSCONFDIR "/exmachina/keys.d"
-#define KEY_STORE_STATE      EXM_STATEDIR "/keys"
-#define KEY_STORE_MAX_KEYS   1000U
-#define KEY_STORE_FILE_BYTES 65536U
+#define KEY_STORE_DIRECTORY EXM_SYSCONFDIR "/exmachina/keys.d"
+#define KEY_STORE_STATE     EXM_STATEDIR "/keys"
 
 /* Nothing is opened yet. `directory` holds the key files; in `state` the times of last use are kept
  * (a directory that is made when it is needed; NULL: they are not kept). Returns: 0 or -ENOMEM. */

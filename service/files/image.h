@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "files/metadata.h"
 #include "files/roots.h"
 #include "util/digest.h"
 #include "util/failure.h"
@@ -41,13 +42,6 @@ typedef struct FileStamp {
         bool young; /* mtime or ctime was less than 50 ms before the image was taken: a same-size
                      * rewrite within one clock tick could hide, so compare content again */
 } FileStamp;
-
-typedef struct FileXattr {
-        char *name; /* includes system.posix_acl_access; not security.selinux-like computed ones
-                     * that the kernel refuses to set */
-        void *value;
-        size_t size;
-} FileXattr;
 
 typedef struct FileImage {
         unsigned n_ref;    /* atomic */

@@ -10,8 +10,14 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "files/image.h"
 #include "util/digest.h"
+
+typedef struct FileXattr {
+        char *name; /* includes system.posix_acl_access; not security.selinux-like computed ones
+                     * that the kernel refuses to set */
+        void *value;
+        size_t size;
+} FileXattr;
 
 typedef struct Metadata {
         mode_t mode; /* permission bits with set-id and sticky */

@@ -14,6 +14,7 @@
 
 #include "files/node.h"
 #include "util/digest.h"
+#include "util/macro.h"
 
 typedef struct FutureFile {
         char *name; /* that is acted on */

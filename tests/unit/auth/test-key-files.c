@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "auth/key-dir.h"
 #include "auth/secret.h"
 #include "keys.h"
 #include "util/strv.h"
@@ -220,7 +221,7 @@ static void test_more_files_than_keys_may_be(void **state)
         char path[64], user[] = "";
         Grants grants = { .user = user };
 
-        for (unsigned i = 0; i < KEY_STORE_MAX_KEYS; i++) {
+        for (unsigned i = 0; i < KEY_DIR_MAX_KEYS; i++) {
                 snprintf(path, sizeof(path), KEYS_DIR "/k%04u.key", i);
                 scratch_write(path, "", 0600);
         }
