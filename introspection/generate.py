@@ -141,7 +141,7 @@ def c_args(macro, pairs):
 
 def tables(interfaces, out):
     out("/* Made by introspection/generate.py: edit the XML instead. */")
-    out('#include "bus/method.h"\n')
+    out('#include "bus/call/method.h"\n')
     for i in interfaces:
         for m in i.methods:
             if m.options:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * authoriser.h - may this caller do that? The only place that asks polkit (asked by
- * bus/permission.c alone, after the key).
+ * bus/right/permission.c alone, after the key).
  *
  * The subject is always the unique bus name that sent the message, as the bus attests it: never a
  * PID, never anything that the caller says. A question is first asked without a dialog; only if

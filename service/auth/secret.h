@@ -2,8 +2,8 @@
 /*
  * secret.h - text in memory that is locked, guarded, and wiped when it is freed (sodium_malloc).
  *
- * A key's text lives here and in the message that brings it, which its call wipes (bus/args.h), and
- * nowhere else: not in an argument vector, a log, an error or the database.
+ * A key's text lives here and in the message that brings it, which its call wipes
+ * (bus/call/args.h), and nowhere else: not in an argument vector, a log, an error or the database.
  */
 #pragma once
 

@@ -7,13 +7,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "bus/commit-turn.h"
-#include "bus/reach-files.h"
-#include "bus/restore.h"
-#include "bus/transaction.h"
-#include "bus/unit-plan.h"
-#include "bus/validation.h"
-#include "bus/write-right.h"
+#include "bus/call/transaction.h"
+#include "bus/change/commit-turn.h"
+#include "bus/change/restore.h"
+#include "bus/change/unit-plan.h"
+#include "bus/change/validation.h"
+#include "bus/reach/reach-files.h"
+#include "bus/right/write-right.h"
 
 struct CallParts {
         Reach reach;

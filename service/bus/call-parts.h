@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "bus/call.h"
+#include "bus/call/call.h"
 
 /* Gives a new call its parts, and a reference of the transaction (NULL allowed) it is about.
  * Returns: 0 or -ENOMEM. */

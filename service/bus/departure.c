@@ -6,11 +6,11 @@
 
 #include <string.h>
 
-#include "bus/binding.h"
-#include "bus/call.h"
-#include "bus/calls.h"
-#include "bus/idle.h"
-#include "bus/transaction.h"
+#include "bus/call/call.h"
+#include "bus/call/calls.h"
+#include "bus/call/idle.h"
+#include "bus/call/transaction.h"
+#include "bus/right/binding.h"
 
 void departure_of(Peer *peer)
 {

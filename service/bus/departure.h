@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "bus/peer.h"
+#include "bus/call/peer.h"
 
 /* Follows the bus' NameOwnerChanged. Returns: 0 or -errno. */
 int departure_watch(Manager *m);

@@ -15,21 +15,21 @@
  * that a call that could never work costs no dialog; nothing on disk is looked at before polkit has
  * been asked for the name that the caller gave (reach.c); the decoded arguments are what runs.
  */
-#include "bus/method.h"
+#include "bus/call/method.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "bus/binding.h"
 #include "bus/call-parts.h"
-#include "bus/calls.h"
-#include "bus/history.h"
-#include "bus/idle.h"
-#include "bus/peer.h"
-#include "bus/permission.h"
-#include "bus/reach.h"
-#include "bus/transaction.h"
-#include "bus/write-right.h"
+#include "bus/call/calls.h"
+#include "bus/call/idle.h"
+#include "bus/call/peer.h"
+#include "bus/call/transaction.h"
+#include "bus/change/history.h"
+#include "bus/reach/reach.h"
+#include "bus/right/binding.h"
+#include "bus/right/permission.h"
+#include "bus/right/write-right.h"
 #include "files/localtime.h"
 #include "util/log.h"
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "bus/manager.h"
+#include "bus/call/manager.h"
 
 typedef struct ManagerConfig {
         const Limits *limits;

@@ -2,7 +2,7 @@
 /*
  * test-name-locks.c - which locks are held, which wait, and in which order.
  */
-#include "bus/name-locks.h"
+#include "bus/change/name-locks.h"
 #include "util/strv.h"
 
 #include <setjmp.h>

@@ -132,7 +132,7 @@ static void run_until(Bench *bench, unsigned n_done)
                 assert_true(sd_event_run(bench->event, 30 * 1000000) > 0);
 }
 
-/* As bus/unit-jobs.c does before each job. */
+/* As bus/change/unit-jobs.c does before each job. */
 static void act(Bench *bench, int r, const char *words)
 {
         CommitJob *job = TAKE_PTR(bench->acting);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * list-changes.c - History.ListChanges: a filter for the journal, and its records as dictionaries.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "bus/change/history.h"
+#include "bus/change/listing.h"
+#include "bus/change/signals.h"
+#include "bus/reach/query.h"
+
+static int append_list(sd_bus_message *reply, const char *key, char *const *names)
+{
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(reply, 's', key);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_append_strv(reply, (char **)names);
+        for (int i = 0; r >= 0 && i < 2; i++)
+                r = sd_bus_message_close_container(reply);
+        return r;
+}
+
+/* The strings are the record's. */
+static int append_lists(sd_bus_message *reply, const ChangeRecord *record)
+{
+        _cleanup_free_ char **files = calloc(record->n_steps + 1, sizeof(*files)),
+                            **units = calloc(record->n_units + 1, sizeof(*units));
+        int r;
+
+        if (!files || !units)
+                return -ENOMEM;
+        for (size_t i = 0; i < record->n_steps; i++)
+                files[i] = record->steps[i].path;
+        for (size_t i = 0; i < record->n_units; i++)
+                units[i] = record->units[i].id;
+        r = append_list(reply, "files", files);
+        if (r >= 0)
+                r = append_list(reply, "units", units);
+        return r < 0 ? r : append_list(reply, "inconclusive", record->inconclusive);
+}
+
+static int append_record(Call *call, sd_bus_message *reply, const ChangeRecord *record)
+{
+        size_t bytes = 512 + strlen(record->message ?: "") + strlen(record->reason ?: "");
+        int r;
+
+        for (size_t i = 0; i < record->n_steps; i++)
+                bytes += strlen(record->steps[i].path) + 8;
+        for (size_t i = 0; i < record->n_units; i++)
+                bytes += strlen(record->units[i].id) + 8;
+        for (size_t i = 0; record->inconclusive && record->inconclusive[i]; i++)
+                bytes += strlen(record->inconclusive[i]) + 8;
+        r = call_budget(call, bytes);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0)
+                r = sd_bus_message_append(
+                        reply, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "id", "t", record->id,
+                        "time", "t", record->time, "uid", "u", record->uid, "user", "s",
+                        record->user ?: "", "authority", "s", record->authority ?: "", "message",
+                        "s", record->message ?: "", "token", "s", record->token ?: "", "state", "s",
+                        change_state_to_string(record->state), "reason", "s", record->reason ?: "",
+                        "remaining", "u", signals_remaining(record));
+        if (r >= 0 && record->reverts > 0)
+                r = sd_bus_message_append(reply, "{sv}", "reverts", "t", record->reverts);
+        if (r >= 0 && record->zone_after)
+                r = sd_bus_message_append(reply, "{sv}", "timezone", "(ss)", record->zone_before,
+                                          record->zone_after);
+        if (r >= 0)
+                r = append_lists(reply, record);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static void reply_list(Call *call, Listing *listing)
+{
+        sd_bus_message *reply = NULL;
+        int r = listing->r;
+
+        failure_move(&call->failure, &listing->failure);
+        if (r == 0)
+                r = call_new_reply(call, &reply);
+        if (r >= 0 && reply)
+                r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+        for (size_t i = 0;
+             r >= 0 && reply && i < listing->n_records && call->failure.condition == EXM_E_NONE;
+             i++)
+                r = append_record(call, reply, &listing->records[i]);
+        if (r >= 0 && reply && call->failure.condition == EXM_E_NONE)
+                r = sd_bus_message_close_container(reply);
+        query_finish(call, r < 0 ? r : (int)call->failure.condition, reply);
+}
+
+static int fill_filter(Call *call, JournalFilter *filter)
+{
+        const Option *id = args_option(&call->args, "id");
+        const Option *before = args_option(&call->args, "before");
+        const Option *since = args_option(&call->args, "since");
+        const Option *limit = args_option(&call->args, "limit");
+        const Option *file = args_option(&call->args, "file");
+        const Option *state = args_option(&call->args, "state");
+        const Option *token = args_option(&call->args, "token");
+
+        *filter = (JournalFilter){ .id = id ? id->t : 0,
+                                   .before = before ? before->t : 0,
+                                   .since = since ? since->t : 0,
+                                   .limit = limit ? limit->u : 0,
+                                   .file = file ? file->s : NULL,
+                                   .token = token ? token->s : NULL,
+                                   .state = state ? change_state_from_string(state->s)
+                                                  : _CHANGE_STATE_MAX };
+        if (!history_sees_all(call))
+                listing_own_only(call, filter);
+        if (id && (id->t < 1 || id->t > INT64_MAX))
+                return failure_set(&call->failure, EXM_E_INVALID_ARGS,
+                                   "id: must be the number of a change, from 1");
+        if (limit && (limit->u < 1 || limit->u > 1000))
+                return failure_set(&call->failure, EXM_E_INVALID_ARGS, "limit: must be 1 to 1000");
+        if (state && filter->state == _CHANGE_STATE_MAX)
+                return failure_set(&call->failure, EXM_E_INVALID_ARGS,
+                                   "state: must be prepared, pending, applied, reverted or failed");
+        return 0;
+}
+
+int method_history_list_changes(Call *call)
+{
+        JournalFilter filter;
+        int r;
+
+        r = fill_filter(call, &filter);
+        return r != 0 ? r : listing_start(call, &filter, reply_list);
+}
