@@ -39,36 +39,52 @@ static void run_agent(int notify, pid_t parent, bool in_session)
         _exit(127);
 }
 
-void agent_open(pid_t *agent)
+/* Ctrl-C ends it, too. */
+static bool has_ended(const Agent *agent)
 {
-        bool in_session = sd_pid_get_session(0, NULL) >= 0;
+        siginfo_t info = { 0 };
+
+        return waitid(P_PID, (id_t)agent->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+               info.si_pid != 0;
+}
+
+void agent_open(Agent *agent)
+{
         pid_t parent = getpid(), child;
         struct pollfd registered;
+        bool in_session;
         int ends[2];
 
-        if (geteuid() == 0 || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) ||
-            access(AGENT, X_OK) < 0 || pipe2(ends, O_CLOEXEC) < 0)
+        if (agent->pid > 0 && !has_ended(agent))
                 return;
+        agent_close(agent);
+        if (geteuid() == 0 || tcgetattr(STDIN_FILENO, &agent->before) < 0 ||
+            !isatty(STDERR_FILENO) || access(AGENT, X_OK) < 0 || pipe2(ends, O_CLOEXEC) < 0)
+                return;
+        in_session = sd_pid_get_session(0, NULL) >= 0;
         child = fork();
         if (child == 0)
                 run_agent(ends[1], parent, in_session);
         close(ends[1]);
         registered = (struct pollfd){ .fd = ends[0], .events = POLLIN };
         if (child > 0) {
-                *agent = child;
+                agent->pid = child;
                 while (poll(&registered, 1, AGENT_WAIT_MSEC) < 0 && errno == EINTR)
                         ;
         }
         close(ends[0]);
 }
 
-void agent_close(pid_t *agent)
+void agent_close(Agent *agent)
 {
-        if (*agent <= 0)
+        if (agent->pid <= 0)
                 return;
-        kill(*agent, SIGTERM);
-        kill(*agent, SIGCONT);
-        while (waitpid(*agent, NULL, 0) < 0 && errno == EINTR)
+        kill(agent->pid, SIGTERM);
+        kill(agent->pid, SIGCONT);
+        while (waitpid(agent->pid, NULL, 0) < 0 && errno == EINTR)
                 ;
-        *agent = 0;
+        agent->pid = 0;
+        /* In the background the terminal is not ours to change. */
+        if (tcgetpgrp(STDIN_FILENO) == getpgrp())
+                tcsetattr(STDIN_FILENO, TCSADRAIN, &agent->before);
 }

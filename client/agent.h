@@ -6,8 +6,16 @@
 #pragma once
 
 #include <sys/types.h>
+#include <termios.h>
 
-/* Starts it, and waits until it is registered, if there is a terminal to ask on and we are not root
- * (who is never asked). Without one the call is simply denied: no error. */
-void agent_open(pid_t *agent);
-void agent_close(pid_t *agent);
+/* Zero-initialise. */
+typedef struct Agent {
+        pid_t pid;             /* 0: none */
+        struct termios before; /* the terminal: an agent that is ended leaves it without echo */
+} Agent;
+
+/* Starts it, and waits until it is registered, if there is a terminal to ask on, we are not root
+ * (who is never asked), and there is none yet, or none any more. Without one the call is simply
+ * denied: no error. */
+void agent_open(Agent *agent);
+void agent_close(Agent *agent);

@@ -9,16 +9,22 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "countdown.h"
 #include "exit-status.h"
 #include "interrupt.h"
 #include "text.h"
 
-#define FIND_OUT_SECONDS 30  /* for a service that was killed to come back, or a network */
-#define FIND_OUT_MSEC    250 /* between two questions */
-#define FIND_OUT_EMPTY   4   /* so often the history must not know the token */
+#define FIND_OUT_USEC       30000000U /* for a service that was killed to come back, or a network */
+#define INTERRUPTED_USEC    2000000U  /* a person waits */
+#define FIND_OUT_PAUSE_USEC 250000U   /* between two questions */
+#define FIND_OUT_EMPTY      4         /* so often the history must not know the token */
+
+/* A call without a reply. */
+typedef struct Lost {
+        const char *token;
+        bool interrupted; /* by a person who does not wait for it any longer */
+} Lost;
 
 int change_make_token(char token[CHANGE_TOKEN_SIZE])
 {
@@ -128,7 +134,7 @@ static int ask_history(Session *session, const char *token, uint64_t change, jso
                   : sd_bus_message_append(m, "a{sv}", 1, "id", "t", change);
         if (r < 0)
                 return r;
-        r = sd_bus_call(session->bus, m, 0, &error, &reply);
+        r = session_exchange(session, m, &error, &reply);
         if (r < 0)
                 return r;
         r = message_to_json(reply, &answer);
@@ -154,72 +160,106 @@ static int judge(const json_t *record, uint64_t *ret)
         return 0;
 }
 
-static int ask_until_known(Session *session, const char *token, uint64_t *ret)
+/* Returns: as change_send(), and with *done false, -EINTR or 1: it is not known yet. */
+static int ask_once_more(Session *session, const Lost *lost, unsigned *empty, bool *done,
+                         uint64_t *ret)
 {
-        time_t end = time(NULL) + FIND_OUT_SECONDS;
-        unsigned empty = 0;
+        _cleanup_json_ json_t *records = NULL;
+        const json_t *record;
+        int r;
 
-        do {
-                _cleanup_json_ json_t *records = NULL;
-                const json_t *record;
+        *done = false;
+        r = ask_history(session, lost->token, 0, &records);
+        if (r < 0) {
+                session_disconnect(session);
+                return r == -EINTR ? r : 1;
+        }
+        record = json_array_get(records, 0);
+        *done = record ? strcmp(field_string(record, "state"), "prepared") != 0
+                       : ++*empty >= FIND_OUT_EMPTY;
+        if (!*done)
+                return 1;
+        if (record)
+                return judge(record, ret);
+        if (lost->interrupted) {
+                interrupt_end_line();
+                output_error("interrupted: nothing was written");
+                return EXIT_FAILED;
+        }
+        output_error("nothing was written before the service was lost: try again");
+        return EXIT_UNREACHABLE;
+}
 
-                usleep(FIND_OUT_MSEC * 1000);
-                if (ask_history(session, token, 0, &records) < 0) {
-                        session_disconnect(session);
-                        continue;
-                }
-                record = json_array_get(records, 0);
-                if (record && strcmp(field_string(record, "state"), "prepared") != 0)
-                        return judge(record, ret);
-                if (!record && ++empty >= FIND_OUT_EMPTY) {
-                        output_error("nothing was written before the service was lost: try again");
-                        return EXIT_UNREACHABLE;
-                }
-        } while (time(NULL) < end);
-        output_error("it is not known whether the change was made: ask again with 'exmachinactl "
-                     "history --token %s'",
-                     token);
+static int say_unknown(const Lost *lost)
+{
+        if (lost->interrupted)
+                interrupt_end_line();
+        output_error("%s'exmachinactl history --token %s'",
+                     lost->interrupted
+                             ? "interrupted; what becomes of the change is told by "
+                             : "it is not known whether the change was made: ask again with ",
+                     lost->token);
         return EXIT_UNKNOWN;
 }
 
-static int find_out(Session *session, const char *token, uint64_t *ret)
+static int ask_until_known(Session *session, const Interrupt *interrupt, Lost *lost, uint64_t *ret)
 {
-        int r;
+        unsigned empty = 0;
+        bool done = false;
+        int r = 0;
 
-        output_note(session->output, "the reply was lost; asking what became of the change ...");
-        session_set_silent(session, true);
-        r = ask_until_known(session, token, ret);
-        session_set_silent(session, false);
+        for (uint64_t now, start = interrupt_now(); !done;) {
+                now = interrupt_now();
+                if (now - start >= (lost->interrupted ? INTERRUPTED_USEC : FIND_OUT_USEC))
+                        return say_unknown(lost);
+                r = interrupt_wait(interrupt, -1, FIND_OUT_PAUSE_USEC, &session->interrupted);
+                if (r == 0)
+                        r = ask_once_more(session, lost, &empty, &done, ret);
+                if (r == -EINTR) {
+                        lost->interrupted = true;
+                        return say_unknown(lost);
+                }
+        }
         return r;
 }
 
-static int send_and_find_out(Session *session, sd_bus_message *m, const char *token, uint64_t *ret)
+static int find_out(Session *session, const Interrupt *interrupt, Lost *lost, uint64_t *ret)
 {
-        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_message_ sd_bus_message *reply = NULL;
-        int r;
+        int r, signal = session->interrupted;
 
-        r = sd_bus_call(session->bus, m, UINT64_MAX, &error, &reply);
-        if (r >= 0) {
-                r = sd_bus_message_read(reply, "t", ret);
-                return r < 0 ? r : 0;
-        }
-        if (!session_was_lost(&error, r))
-                return session_report(session, &error, r, 0);
-        /* A commit that had not begun to write ends with the connection that asked for it. */
-        session_disconnect(session);
-        return find_out(session, token, ret);
+        if (!lost->interrupted)
+                output_note(session->output,
+                            "the reply was lost; asking what became of the change ...");
+        session_set_silent(session, true);
+        r = ask_until_known(session, interrupt, lost, ret);
+        session_set_silent(session, false);
+        if (lost->interrupted && r == EXIT_FAILED)
+                session->interrupted = signal;
+        return r;
 }
 
 int change_send(Session *session, sd_bus_message *m, const char *token, uint64_t *ret)
 {
+        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_interrupt_ Interrupt interrupt = { .signals = -1 };
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        Lost lost = { .token = token };
         int r;
 
-        interrupt_catch("what becomes of the change is told by 'exmachinactl history --token %s'",
-                        token);
-        r = send_and_find_out(session, m, token, ret);
-        interrupt_release();
-        return r;
+        r = interrupt_begin(&interrupt);
+        if (r < 0)
+                return r;
+        r = session_exchange(session, m, &error, &reply);
+        if (r >= 0) {
+                r = sd_bus_message_read(reply, "t", ret);
+                return r < 0 ? r : 0;
+        }
+        lost.interrupted = r == -EINTR && !error.name;
+        if (!lost.interrupted && !session_was_lost(&error, r))
+                return session_report(session, &error, r, 0);
+        /* A commit that had not begun to write ends with the connection that asked for it. */
+        session_disconnect(session);
+        return find_out(session, &interrupt, &lost, ret);
 }
 
 /* ---------------------------------------------------------------- what is told */
@@ -316,6 +356,7 @@ int change_finish(Session *session, uint64_t change, const json_t *diffs)
         _cleanup_json_ json_t *inconclusive = NULL;
         int r = 0;
 
+        session->output->change = change;
         if (change > 0)
                 inconclusive = ask_inconclusive(session, change);
         if (output_is_json(session->output)) {

@@ -3,8 +3,9 @@
  * change.h - a call that makes a change (Commit, Revert): its options, what became of it, and what
  * is told about it.
  *
- * Each such call carries a token. If the reply is lost, the history is asked for the change of that
- * token: so nothing is ever done twice, and "unknown" is said only where nobody can be asked.
+ * Each such call carries a token. If the reply is lost, or nobody waits for it any longer, the
+ * history is asked for the change of that token: so nothing is ever done twice, and "unknown" is
+ * said only where nobody can be asked, or has the answer yet.
  */
 #pragma once
 

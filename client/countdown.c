@@ -14,10 +14,10 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <termios.h>
-#include <time.h>
 
 #include "change.h"
 #include "exit-status.h"
+#include "interrupt.h"
 
 #define LATE_SECONDS 10 /* after the deadline: then the history is asked */
 
@@ -34,10 +34,7 @@ typedef struct Countdown {
 
 static time_t monotonic(void)
 {
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return now.tv_sec;
+        return (time_t)(interrupt_now() / 1000000);
 }
 
 static int on_signal(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *error)
@@ -124,8 +121,9 @@ static int keep(Countdown *c, int *ret_status)
         pause_screen(c);
         session_disconnect(c->session);
         r = session_call(c->session, NULL, "History", "Confirm", "t", c->change);
-        if (r == EXIT_UNREACHABLE && monotonic() < c->deadline) {
-                output_error("nobody can come in anew; the change will be taken back");
+        if ((r == EXIT_UNREACHABLE || r == EXIT_UNKNOWN) && monotonic() < c->deadline) {
+                if (r == EXIT_UNREACHABLE)
+                        output_error("nobody can come in anew; the change will be taken back");
                 resume_screen(c);
                 return 1;
         }
@@ -160,6 +158,7 @@ static int extend(Countdown *c)
 
 static int leave(Countdown *c, int *ret_status)
 {
+        fputs("\r\x1b[K", stderr);
         output_note(c->session->output,
                     "not confirmed: change %" PRIu64
                     " is taken back in %lld s, unless somebody says "
@@ -257,10 +256,8 @@ static int step(Countdown *c, int *ret_status)
                 return -errno;
         if (fds[1].revents)
                 drop_signals(c);
-        if (fds[1].revents || (fds[0].revents & (POLLHUP | POLLERR))) {
-                fputs("\r\x1b[K", stderr);
+        if (fds[1].revents || (fds[0].revents & (POLLHUP | POLLERR)))
                 return leave(c, ret_status);
-        }
         return fds[0].revents ? answer(c, ret_status) : 1;
 }
 

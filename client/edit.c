@@ -6,49 +6,19 @@
  * All go one way: a transaction is begun, edited, its diff shown, and committed or dropped.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "change.h"
 #include "exit-status.h"
+#include "input.h"
 #include "transaction.h"
 #include "verb.h"
-
-#define INPUT_MAX (8U << 20) /* a message of D-Bus would not be longer either */
 
 typedef enum Mode {
         MODE_COMMIT,
         MODE_DIFF,
         MODE_VALIDATE,
 } Mode;
-
-/* A file of the user's, or standard input: text without NUL. Returns: 0, EXIT_FAILED, -ENOMEM. */
-static int read_input(const char *name, char **ret)
-{
-        _cleanup_fclose_ FILE *opened = NULL;
-        _cleanup_free_ char *text = malloc(INPUT_MAX + 1);
-        FILE *f = stdin;
-        size_t n;
-
-        if (!text)
-                return -ENOMEM;
-        if (strcmp(name, "-") != 0) {
-                f = opened = fopen(name, "re");
-                if (!f)
-                        return output_error("%s cannot be opened: %m", name);
-        }
-        n = fread(text, 1, INPUT_MAX + 1, f);
-        if (ferror(f))
-                return output_error("%s cannot be read: %m", name);
-        if (n > INPUT_MAX)
-                return output_error("%s is longer than 8 MiB: make several changes of it", name);
-        if (memchr(text, '\0', n))
-                return output_error("%s is not text: it has a NUL byte", name);
-        text[n] = '\0';
-        *ret = TAKE_PTR(text);
-        return 0;
-}
 
 /* What --dry-run can tell of the units. */
 static int note_affected(Session *session, const char *transaction)
@@ -93,43 +63,19 @@ static int run_script(Session *session, const Script *script, const char *origin
         return transaction_commit(session, transaction, diffs);
 }
 
-static int take_words(Script *script, char **words)
-{
-        _cleanup_free_ char *problem = NULL, *text = NULL;
-        const EditVerb *verb = edit_verb_find(words[0]);
-        int r;
-
-        /* `text FILE SOURCE`: on the command line the text is in a file. */
-        if (verb && strcmp(verb->name, "text") == 0 && words[1] && words[2] && !words[3]) {
-                r = read_input(words[2], &text);
-                if (r != 0)
-                        return r;
-                words[2] = text;
-        }
-        r = script_add(script, words[0], words + 1, 1, &problem);
-        if (r <= 0)
-                return r;
-        output_error("%s", problem);
-        return EXIT_USAGE;
-}
-
-static int take_script(Script *script, const char *name)
+static int take_script(Session *session, Script *script, const char *name)
 {
         _cleanup_free_ char *text = NULL, *problem = NULL;
         unsigned line;
         int r;
 
-        r = read_input(name, &text);
+        r = input_read(session, name, &text);
         if (r != 0)
                 return r;
         r = script_parse(script, text, &problem, &line);
         if (r < 0)
                 return r;
-        if (r > 0) {
-                output_error("%s:%u: %s", name, line, problem);
-                return EXIT_USAGE;
-        }
-        return 0;
+        return r > 0 ? output_usage("%s:%u: %s", name, line, problem) : 0;
 }
 
 static Mode mode_of(const Session *session)
@@ -142,7 +88,7 @@ int verb_edit(Session *session, int argc, char **argv)
         _cleanup_script_ Script script = { 0 };
         int r;
 
-        r = take_words(&script, argv);
+        r = input_take_edit(session, &script, argv);
         return r != 0 ? r : run_script(session, &script, NULL, mode_of(session));
 }
 
@@ -151,7 +97,7 @@ int verb_script(Session *session, int argc, char **argv)
         _cleanup_script_ Script script = { 0 };
         int r;
 
-        r = take_script(&script, argv[1]);
+        r = take_script(session, &script, argv[1]);
         return r != 0 ? r : run_script(session, &script, argv[1], mode_of(session));
 }
 
@@ -162,12 +108,11 @@ int verb_diff(Session *session, int argc, char **argv)
         Mode mode = strcmp(argv[0], "validate") == 0 ? MODE_VALIDATE : MODE_DIFF;
         int r;
 
-        if (is_script && argc != 3) {
-                output_error("'%s edit' is written as: exmachinactl %s edit FILE|-", argv[0],
-                             argv[0]);
-                return EXIT_USAGE;
-        }
-        r = is_script ? take_script(&script, argv[2]) : take_words(&script, argv + 1);
+        if (is_script && argc != 3)
+                return output_usage("'%s edit' is written as: exmachinactl %s edit FILE|-", argv[0],
+                                    argv[0]);
+        r = is_script ? take_script(session, &script, argv[2])
+                      : input_take_edit(session, &script, argv + 1);
         if (r != 0)
                 return r;
         return run_script(session, &script, is_script ? argv[2] : NULL, mode);

@@ -16,8 +16,8 @@ static int take_change(const char *word, uint64_t *ret)
 {
         if (number_parse(word, 1, INT64_MAX, ret) >= 0)
                 return 0;
-        output_error("'%s' is not the number of a change: 'exmachinactl history' lists them", word);
-        return EXIT_USAGE;
+        return output_usage("'%s' is not the number of a change: 'exmachinactl history' lists them",
+                            word);
 }
 
 static Colour colour_of_state(const char *state)
@@ -82,6 +82,24 @@ static int add_row(Table *table, const json_t *record)
         return 0;
 }
 
+/* An empty list of all is an answer; that what was looked for is not there is one, too. */
+static int no_change(const Session *session)
+{
+        const Options *options = session->options;
+        bool looked_for = options->file || options->state || options->token || options->since ||
+                          options->before;
+
+        if (options->token)
+                output_note(session->output, "no change has this token: it was not made, or is "
+                                             "somebody else's");
+        else
+                output_note(session->output, "there is no %schange%s", looked_for ? "such " : "",
+                            options->all ? ""
+                                         : " that you may see: --all asks for the right to see "
+                                           "those of others");
+        return looked_for ? EXIT_NOT_THERE : 0;
+}
+
 int verb_history(Session *session, int argc, char **argv)
 {
         static const Column columns[] = { { .name = "CHANGE", .right = true },
@@ -92,11 +110,9 @@ int verb_history(Session *session, int argc, char **argv)
                                           { .name = "MESSAGE", .shrinks = true },
                                           { .name = "UNITS", .shrinks = true },
                                           { .name = "REASON", .shrinks = true } };
-        _cleanup_(table_free_cleanup) Table *table = NULL;
         _cleanup_message_ sd_bus_message *m = NULL;
         _cleanup_json_ json_t *reply = NULL;
-        const json_t *record;
-        size_t i;
+        const json_t *records;
         int r;
 
         r = session_new_call(session, &m, SERVICE_PATH, "History", "ListChanges");
@@ -108,36 +124,26 @@ int verb_history(Session *session, int argc, char **argv)
         r = session_send(session, m, &reply);
         if (r != 0)
                 return r;
+        records = json_array_get(reply, 0);
         output_open_pager(session->output);
-        if (output_is_json(session->output))
-                return output_json(session->output, json_array_get(reply, 0));
-        r = table_new(&table, session->output, columns, ELEMENTSOF(columns));
-        if (r < 0)
-                return r;
-        json_array_foreach(json_array_get(reply, 0), i, record)
-        {
-                r = add_row(table, record);
-                if (r < 0)
-                        return r;
-        }
-        if (json_array_size(json_array_get(reply, 0)) == 0)
-                output_note(session->output, "no such change%s",
-                            session->options->all ? "" : " of yours; --all shows those of others");
-        return table_print(table);
+        r = output_is_json(session->output)
+                    ? output_json(session->output, records)
+                    : table_show(session->output, columns, ELEMENTSOF(columns), records, add_row);
+        return r < 0 || json_array_size(records) > 0 ? r : no_change(session);
 }
 
 /* ---------------------------------------------------------------- show */
 
 static int print_field(const Output *output, const char *name, const char *value)
 {
-        int r;
+        _cleanup_free_ char *cell = text_for_cell(value, output->terminal);
 
-        if (value[0] == '\0')
-                return 0;
-        printf("%s%12s:%s ", colour_on(output, COLOUR_DIM), name, colour_off(output, COLOUR_DIM));
-        r = output_text(output, COLOUR_NONE, value, false);
-        putchar('\n');
-        return r;
+        if (!cell)
+                return -ENOMEM;
+        if (cell[0] != '\0')
+                printf("%s%12s:%s %s\n", colour_on(output, COLOUR_DIM), name,
+                       colour_off(output, COLOUR_DIM), cell);
+        return 0;
 }
 
 static int print_record(const Output *output, const json_t *record)
@@ -215,14 +221,13 @@ static int find_pending(Session *session, uint64_t *ret)
                 return r;
         records = json_array_get(reply, 0);
         if (json_array_size(records) == 0) {
-                output_error("no change of yours awaits a confirmation");
+                output_error("no change of yours awaits a confirmation: 'exmachinactl history' "
+                             "shows what became of them");
                 return EXIT_NOT_THERE;
         }
-        if (json_array_size(records) > 1) {
-                output_error("several changes await a confirmation: name one of those that "
-                             "'exmachinactl history --state pending' lists");
-                return EXIT_USAGE;
-        }
+        if (json_array_size(records) > 1)
+                return output_usage("several changes await a confirmation: name one of those that "
+                                    "'exmachinactl history --state pending' lists");
         *ret = field_number(json_array_get(records, 0), "id");
         return 0;
 }
@@ -250,10 +255,8 @@ int verb_extend(Session *session, int argc, char **argv)
         r = take_change(argv[1], &change);
         if (r != 0)
                 return r;
-        if (number_parse(argv[2], 1, 3600, &seconds) < 0) {
-                output_error("'%s' is not a number of seconds from 1 to 3600", argv[2]);
-                return EXIT_USAGE;
-        }
+        if (number_parse(argv[2], 1, 3600, &seconds) < 0)
+                return output_usage("'%s' is not a number of seconds from 1 to 3600", argv[2]);
         r = session_call(session, &reply, "History", "Extend", "tu", change, (unsigned)seconds);
         if (r != 0)
                 return r;
@@ -277,10 +280,8 @@ int verb_revert(Session *session, int argc, char **argv)
         r = take_change(argv[1], &change);
         if (r != 0)
                 return r;
-        if (session->options->lenses) {
-                output_error("--lens does not go with 'revert': it restores bytes");
-                return EXIT_USAGE;
-        }
+        if (session->options->lenses)
+                return output_usage("--lens does not go with 'revert': it restores bytes");
         r = session_call(session, &reply, "History", "RevertDiff", "ta{sv}", change, 1, "merge",
                          "b", session->options->merge);
         if (r != 0)

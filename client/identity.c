@@ -85,10 +85,8 @@ static int take_want(Want *want, int *i, int argc, char **argv)
         const char *kind = unit ? "unit" : kind_of(argv[*i]);
 
         want->what = argv[(*i)++];
-        if (kind && *i >= argc) {
-                output_error("'%s' needs the name of a %s after it", want->what, kind);
-                return EXIT_USAGE;
-        }
+        if (kind && *i >= argc)
+                return output_usage("'%s' needs the name of a %s after it", want->what, kind);
         want->object = unit   ? unit_name_expand(argv[(*i)++])
                        : kind ? strdup(argv[(*i)++])
                               : strdup("");
@@ -138,10 +136,28 @@ static int show_answers(Session *session, const Want *wants, size_t n, const jso
         return r < 0 ? -ENOMEM : all ? 0 : EXIT_DENIED;
 }
 
+/* The service counts; a person has written words. Returns: the exit status. */
+static int report(Session *session, const sd_bus_error *error, int r, const Want *wants, size_t n)
+{
+        _cleanup_error_ sd_bus_error copy = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *message = NULL;
+        unsigned index;
+        size_t length;
+
+        if (!session_error_index(error, "want", &index, &length) || index >= n)
+                return session_report(session, error, r, 0);
+        if (asprintf(&message, "'%s%s%s': %s", wants[index].what, wants[index].object[0] ? " " : "",
+                     wants[index].object, error->message + length) < 0)
+                return -ENOMEM;
+        sd_bus_error_set(&copy, error->name, message);
+        return session_report(session, &copy, r, 0);
+}
+
 static int ask(Session *session, const Want *wants, size_t n)
 {
-        _cleanup_message_ sd_bus_message *m = NULL;
-        _cleanup_json_ json_t *reply = NULL;
+        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
+        _cleanup_json_ json_t *answers = NULL;
         int r;
 
         r = session_new_call(session, &m, SERVICE_PATH, "Authority", "Permitted");
@@ -153,9 +169,12 @@ static int ask(Session *session, const Want *wants, size_t n)
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         if (r < 0)
-                return r;
-        r = session_send(session, m, &reply);
-        return r != 0 ? r : show_answers(session, wants, n, json_array_get(reply, 0));
+                return r == -EINVAL ? output_usage("an argument is not valid UTF-8") : r;
+        r = session_exchange(session, m, &error, &reply);
+        if (r < 0)
+                return report(session, &error, r, wants, n);
+        r = message_to_json(reply, &answers);
+        return r < 0 ? r : show_answers(session, wants, n, json_array_get(answers, 0));
 }
 
 int verb_permitted(Session *session, int argc, char **argv)

@@ -1,48 +1,96 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * interrupt.c - see interrupt.h. What a signal says is ready beforehand: a handler may do no more
- * than write it.
+ * interrupt.c - see interrupt.h. The signals are blocked and read, so that none is missed between a
+ * look and the wait that follows it.
  */
 #include "interrupt.h"
 
-#include <signal.h>
-#include <stdarg.h>
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
-#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "exit-status.h"
-
-static const int interrupts[] = { SIGINT, SIGTERM, SIGHUP };
-static struct sigaction before[ELEMENTSOF(interrupts)];
-static char last_words[320];
-
-static void on_interrupt(_unused_ int number)
+int interrupt_begin(Interrupt *i)
 {
-        ssize_t n = write(STDERR_FILENO, last_words, strlen(last_words));
+        static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
+        sigset_t set;
 
-        _exit(n < 0 ? EXIT_FAILED : EXIT_UNKNOWN);
-}
+        sigemptyset(&set);
+        for (size_t n = 0; n < ELEMENTSOF(caught); n++) {
+                struct sigaction action;
 
-void interrupt_catch(const char *format, ...)
-{
-        const struct sigaction action = { .sa_handler = on_interrupt };
-        char words[256];
-        va_list list;
-
-        va_start(list, format);
-        vsnprintf(words, sizeof(words), format, list);
-        va_end(list);
-        snprintf(last_words, sizeof(last_words), "\nexmachinactl: interrupted; %s\n", words);
-        for (size_t i = 0; i < ELEMENTSOF(interrupts); i++) {
-                sigaction(interrupts[i], &action, &before[i]);
-                if (before[i].sa_handler == SIG_IGN)
-                        sigaction(interrupts[i], &before[i], NULL);
+                /* Blocked signals are kept even where they are ignored. */
+                if (sigaction(caught[n], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+                        sigaddset(&set, caught[n]);
         }
+        i->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (i->signals < 0)
+                return -errno;
+        sigprocmask(SIG_BLOCK, &set, &i->before);
+        return 0;
 }
 
-void interrupt_release(void)
+void interrupt_end(Interrupt *i)
 {
-        for (size_t i = 0; i < ELEMENTSOF(interrupts); i++)
-                sigaction(interrupts[i], &before[i], NULL);
+        if (i->signals < 0)
+                return;
+        close(i->signals);
+        i->signals = -1;
+        sigprocmask(SIG_SETMASK, &i->before, NULL);
+}
+
+static int wait_for(const Interrupt *i, int fd, short events, uint64_t usec, int *ret)
+{
+        const struct timespec timeout = { .tv_sec = (time_t)(usec / 1000000),
+                                          .tv_nsec = (long)(usec % 1000000) * 1000 };
+        struct pollfd fds[] = { { .fd = i->signals, .events = POLLIN },
+                                { .fd = fd, .events = events } };
+        struct signalfd_siginfo info;
+
+        if (ppoll(fds, ELEMENTSOF(fds), usec == UINT64_MAX ? NULL : &timeout, NULL) < 0)
+                return errno == EINTR ? 0 : -errno;
+        if (!fds[0].revents || read(i->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+                return 0;
+        *ret = (int)info.ssi_signo;
+        return -EINTR;
+}
+
+int interrupt_wait(const Interrupt *i, int fd, uint64_t usec, int *ret)
+{
+        return wait_for(i, fd, POLLIN, usec, ret);
+}
+
+void interrupt_end_line(void)
+{
+        if (isatty(STDERR_FILENO))
+                fputc('\n', stderr);
+}
+
+uint64_t interrupt_now(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+int interrupt_wait_for_bus(const Interrupt *i, sd_bus *bus, uint64_t moment, int *ret)
+{
+        uint64_t of_bus, now = interrupt_now();
+        int events, r;
+
+        events = sd_bus_get_events(bus);
+        if (events < 0)
+                return events;
+        r = sd_bus_get_timeout(bus, &of_bus);
+        if (r < 0)
+                return r;
+        moment = of_bus < moment ? of_bus : moment;
+        return wait_for(i, sd_bus_get_fd(bus), (short)events,
+                        moment == UINT64_MAX ? UINT64_MAX
+                        : moment > now       ? moment - now
+                                             : 0,
+                        ret);
 }

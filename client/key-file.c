@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "exit-status.h"
+#include "interrupt.h"
 #include "output.h"
 #include "util/macro.h"
 
@@ -50,12 +51,17 @@ static int check_private(int fd, const char *name)
         return 0;
 }
 
-static int read_line(int fd, const char *name, char *key)
+/* `interrupt`: NULL where a signal may end us. Returns: 0; EXIT_FAILED, and it has been said,
+ * unless *ret_signal has ended it. */
+static int read_line(int fd, const char *name, const Interrupt *interrupt, char *key,
+                     int *ret_signal)
 {
         size_t used = 0;
         ssize_t n;
 
         while (used < KEY_MAX - 1 && !memchr(key, '\n', used)) {
+                if (interrupt && interrupt_wait(interrupt, fd, UINT64_MAX, ret_signal) == -EINTR)
+                        return EXIT_FAILED;
                 n = read(fd, key + used, KEY_MAX - 1 - used);
                 if (n < 0 && errno == EINTR)
                         continue;
@@ -71,25 +77,29 @@ static int read_line(int fd, const char *name, char *key)
         return 0;
 }
 
-static int ask(char *key)
+static int ask(char *key, int *ret_signal)
 {
+        _cleanup_interrupt_ Interrupt interrupt = { .signals = -1 };
         struct termios before, silent;
         int r;
 
         if (tcgetattr(STDIN_FILENO, &before) < 0)
                 return output_error("the terminal cannot be set up: %m");
+        r = interrupt_begin(&interrupt);
+        if (r < 0)
+                return r;
         silent = before;
         silent.c_lflag &= (tcflag_t) ~(ECHO | ECHOE | ECHOK | ECHONL);
         fputs("Key: ", stderr);
         fflush(stderr);
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-        r = read_line(STDIN_FILENO, "what was typed", key);
+        r = read_line(STDIN_FILENO, "what was typed", &interrupt, key, ret_signal);
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
         fputc('\n', stderr);
         return r;
 }
 
-int key_file_read(const char *name, char **ret)
+int key_file_read(const char *name, char **ret, int *ret_signal)
 {
         _cleanup_(key_file_cleanup) char *key = calloc(1, KEY_MAX);
         _cleanup_close_ int fd = -1;
@@ -99,15 +109,16 @@ int key_file_read(const char *name, char **ret)
                 return -ENOMEM;
         mlock(key, KEY_MAX); /* best effort: the limit of locked memory may be 0 */
         if (strcmp(name, "-") == 0) {
-                r = isatty(STDIN_FILENO) ? ask(key)
-                                         : read_line(STDIN_FILENO, "standard input", key);
+                r = isatty(STDIN_FILENO)
+                            ? ask(key, ret_signal)
+                            : read_line(STDIN_FILENO, "standard input", NULL, key, ret_signal);
         } else {
                 fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
                 if (fd < 0)
                         return output_error("the key file %s cannot be opened: %m", name);
                 r = check_private(fd, name);
                 if (r == 0)
-                        r = read_line(fd, name, key);
+                        r = read_line(fd, name, NULL, key, ret_signal);
         }
         if (r != 0)
                 return r;

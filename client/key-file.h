@@ -6,8 +6,9 @@
 #pragma once
 
 /* "-": asks for it on the terminal without echo, or reads standard input. One line; what it holds
- * is not logged. What is wrong has been said. Returns: 0, EXIT_FAILED, -ENOMEM. */
-int key_file_read(const char *name, char **ret);
+ * is not logged. What is wrong has been said, but a signal (*ret_signal) that has ended the
+ * question. Returns: 0, EXIT_FAILED, -ENOMEM. */
+int key_file_read(const char *name, char **ret, int *ret_signal);
 
 /* Wipes and frees. */
 void key_file_cleanup(char **key);

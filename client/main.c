@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <locale.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "exit-status.h"
@@ -162,19 +161,6 @@ static int print_verb_help(const Verb *verb, const char *name)
 
 /* ---------------------------------------------------------------- dispatch */
 
-static int usage(const char *format, ...) _printf_(1, 2);
-static int usage(const char *format, ...)
-{
-        va_list list;
-
-        fputs("exmachinactl: ", stderr);
-        va_start(list, format);
-        vfprintf(stderr, format, list);
-        va_end(list);
-        fputc('\n', stderr);
-        return EXIT_USAGE;
-}
-
 int verb_run_part(Session *session, const VerbPart *parts, size_t n, const char *written, int argc,
                   char **argv)
 {
@@ -186,10 +172,11 @@ int verb_run_part(Session *session, const VerbPart *parts, size_t n, const char 
                     (part->max >= 0 && argc - 2 > part->max))
                         continue;
                 if (besides)
-                        return usage("--%s does not go with '%s %s'", besides, argv[0], argv[1]);
+                        return output_usage("--%s does not go with '%s %s'", besides, argv[0],
+                                            argv[1]);
                 return part->run(session, argc - 1, argv + 1);
         }
-        return usage("'%s' is written as: %s", argv[0], written);
+        return output_usage("'%s' is written as: %s", argv[0], written);
 }
 
 static int run_verb(Session *session, const Verb *verb, int argc, char **argv)
@@ -199,14 +186,14 @@ static int run_verb(Session *session, const Verb *verb, int argc, char **argv)
         if (session->options->help)
                 return print_verb_help(verb, argv[0]);
         if (besides)
-                return usage("--%s does not go with '%s': see 'exmachinactl %s --help'", besides,
-                             argv[0], argv[0]);
+                return output_usage("--%s does not go with '%s': see 'exmachinactl %s --help'",
+                                    besides, argv[0], argv[0]);
         if (verb->max >= 0 && (argc - 1 < verb->min || argc - 1 > verb->max))
-                return usage("'%s' is written as: exmachinactl %s %s", argv[0], argv[0],
-                             verb->synopsis);
+                return output_usage("'%s' is written as: exmachinactl %s %s", argv[0], argv[0],
+                                    verb->synopsis);
         if (argc - 1 < verb->min)
-                return usage("'%s' needs something to work on: exmachinactl %s %s", argv[0],
-                             argv[0], verb->synopsis);
+                return output_usage("'%s' needs something to work on: exmachinactl %s %s", argv[0],
+                                    argv[0], verb->synopsis);
         return verb->run(session, argc, argv);
 }
 
@@ -222,13 +209,21 @@ static int run(Session *session, int argc, char **argv)
         if (argc == 0)
                 return session->options->help
                                ? print_help()
-                               : usage("say what to do: 'exmachinactl --help' lists the verbs");
+                               : output_usage(
+                                         "say what to do: 'exmachinactl --help' lists the verbs");
         verb = verb_find(argv[0]);
         if (verb)
                 return run_verb(session, verb, argc, argv);
         if (argc == 1 && path_looks_like_one(argv[0]))
                 return run_verb(session, verb_find("print"), 2, words);
-        return usage("there is no verb '%s': 'exmachinactl --help' lists them", argv[0]);
+        return output_usage("there is no verb '%s': 'exmachinactl --help' lists them", argv[0]);
+}
+
+/* As if the signal had not been caught: scripts end with their commands then. */
+static void end_by(int number)
+{
+        signal(number, SIG_DFL);
+        raise(number);
 }
 
 int main(int argc, char **argv)
@@ -252,5 +247,7 @@ int main(int argc, char **argv)
         session_done(&session);
         written = output_finish(&output);
         options_done(&options);
+        if (r == EXIT_FAILED && session.interrupted)
+                end_by(session.interrupted);
         return r != 0 ? r : written;
 }

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * output.c - see output.h.
+ *
+ * The pager gets a file in memory, not a pipe: where it has stopped to read tells whether it has
+ * shown anything.
  */
 #include "output.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "exit-status.h"
@@ -22,6 +28,7 @@ void output_init(Output *output, const Options *options)
                             .quiet = options->quiet,
                             .legend = !options->no_legend,
                             .pager_allowed = !options->no_pager,
+                            .collected = -1,
                             .standard_output = -1 };
         output->colour = output->terminal && !(no_color && no_color[0]) && term &&
                          strcmp(term, "dumb") != 0 && !output_is_json(output);
@@ -62,6 +69,11 @@ static const char *choose_pager(void)
         return chosen ? chosen : "less";
 }
 
+static bool is_pager(const char *command)
+{
+        return command[0] != '\0' && strcmp(command, "cat") != 0;
+}
+
 static void run_pager(const char *command, int input)
 {
         setenv("LESS", "FRSXMK", 1);
@@ -81,41 +93,112 @@ static void run_pager(const char *command, int input)
 
 void output_open_pager(Output *output)
 {
-        const char *command = choose_pager();
-        int ends[2];
+        _cleanup_close_ int collected = -1;
+
+        if (!output->terminal || !output->pager_allowed || output->collected >= 0 ||
+            !is_pager(choose_pager()))
+                return;
+        collected = memfd_create("output", MFD_CLOEXEC);
+        if (collected < 0)
+                return;
+        output->standard_output = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+        fflush(stdout);
+        if (output->standard_output < 0 || dup2(collected, STDOUT_FILENO) < 0)
+                return;
+        output->collected = collected;
+        collected = -1;
+}
+
+/* A key that ends the pager is not for us. */
+static void wait_for_pager(pid_t child)
+{
+        const struct sigaction ignore = { .sa_handler = SIG_IGN };
+        struct sigaction interrupt, quit;
+
+        sigaction(SIGINT, &ignore, &interrupt);
+        sigaction(SIGQUIT, &ignore, &quit);
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+                ;
+        sigaction(SIGINT, &interrupt, NULL);
+        sigaction(SIGQUIT, &quit, NULL);
+}
+
+/* Returns: false: it has not read anything. */
+static bool show_by_pager(int collected, const char *command)
+{
         pid_t child;
 
-        if (!output->terminal || !output->pager_allowed || output->pager > 0 ||
-            command[0] == '\0' || strcmp(command, "cat") == 0)
-                return;
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return;
-        fflush(stdout);
+        if (lseek(collected, 0, SEEK_SET) < 0)
+                return false;
         child = fork();
         if (child == 0)
-                run_pager(command, ends[0]);
-        close(ends[0]);
-        if (child > 0) {
-                output->standard_output = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-                dup2(ends[1], STDOUT_FILENO);
-                output->pager = child;
+                run_pager(command, collected);
+        if (child > 0)
+                wait_for_pager(child);
+        return lseek(collected, 0, SEEK_CUR) > 0;
+}
+
+static void show_plainly(int collected)
+{
+        char part[4096];
+        ssize_t n;
+
+        while ((n = read(collected, part, sizeof(part))) > 0)
+                fwrite(part, 1, (size_t)n, stdout);
+}
+
+static void show_collected(Output *output)
+{
+        const char *command = choose_pager();
+
+        fflush(stdout);
+        dup2(output->standard_output, STDOUT_FILENO);
+        close(output->standard_output);
+        if (lseek(output->collected, 0, SEEK_END) > 0 &&
+            !show_by_pager(output->collected, command)) {
+                output_error("the pager '%s' shows nothing: set $PAGER to one that works, or use "
+                             "--no-pager",
+                             command);
+                show_plainly(output->collected);
         }
-        close(ends[1]);
+        close(output->collected);
+        output->collected = output->standard_output = -1;
+}
+
+/* ---------------------------------------------------------------- what could not be written */
+
+/* Of standard output, of which there is one: the first errno. */
+static int write_error;
+
+void output_check(void)
+{
+        if (write_error == 0 && ferror(stdout))
+                write_error = errno ?: EIO;
+}
+
+static void flush(void)
+{
+        fflush(stdout);
+        output_check();
 }
 
 int output_finish(Output *output)
 {
-        bool written = fflush(stdout) == 0 && !ferror(stdout);
-
-        if (output->pager > 0) {
-                dup2(output->standard_output, STDOUT_FILENO);
-                close(output->standard_output);
-                while (waitpid(output->pager, NULL, 0) < 0 && errno == EINTR)
-                        ;
-                output->pager = 0;
-                return 0; /* who leaves the pager early has seen enough */
-        }
-        return written ? 0 : output_error("standard output could not be written: %m");
+        if (output->collected >= 0)
+                show_collected(output);
+        flush();
+        if (write_error == 0 || write_error == EPIPE)
+                return 0;
+        if (output->change > 0)
+                output_error("change %" PRIu64
+                             " is made, but standard output could not be written (%s): see "
+                             "'exmachinactl show %" PRIu64 "'",
+                             output->change, strerror(write_error), output->change);
+        else
+                output_error("standard output could not be written (%s): make room there, or send "
+                             "it elsewhere",
+                             strerror(write_error));
+        return EXIT_OUTPUT;
 }
 
 /* ---------------------------------------------------------------- text */
@@ -124,26 +207,31 @@ int output_text(const Output *output, Colour colour, const char *text, bool line
 {
         _cleanup_free_ char *escaped = NULL;
 
-        if (output->terminal) {
+        if (output->terminal)
                 escaped = text_for_terminal(text, lines);
-                if (!escaped)
-                        return -ENOMEM;
-        }
+        else if (!lines)
+                escaped = text_for_line(text);
+        if (!escaped && (output->terminal || !lines))
+                return -ENOMEM;
         printf("%s%s%s", colour_on(output, colour), escaped ? escaped : text,
                colour_off(output, colour));
+        output_check();
         return 0;
 }
 
 static void say(const char *format, va_list list)
 {
-        _cleanup_free_ char *text = NULL, *escaped = NULL;
+        _cleanup_free_ char *text = NULL, *shortened = NULL, *escaped = NULL;
 
-        fflush(stdout);
+        flush();
         if (vasprintf(&text, format, list) < 0)
                 return;
+        shortened = text_shorten(text);
+        if (!shortened)
+                return;
         if (isatty(STDERR_FILENO))
-                escaped = text_for_terminal(text, true);
-        fprintf(stderr, "exmachinactl: %s\n", escaped ? escaped : text);
+                escaped = text_for_terminal(shortened, true);
+        fprintf(stderr, "exmachinactl: %s\n", escaped ? escaped : shortened);
 }
 
 int output_error(const char *format, ...)
@@ -154,6 +242,16 @@ int output_error(const char *format, ...)
         say(format, list);
         va_end(list);
         return EXIT_FAILED;
+}
+
+int output_usage(const char *format, ...)
+{
+        va_list list;
+
+        va_start(list, format);
+        say(format, list);
+        va_end(list);
+        return EXIT_USAGE;
 }
 
 void output_note(const Output *output, const char *format, ...)
@@ -258,5 +356,6 @@ int output_json(Output *output, const json_t *value)
         else
                 fputs(text, stdout);
         putchar('\n');
+        output_check();
         return 0;
 }

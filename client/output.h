@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * output.h - standard output: text or JSON, colours, the pager.
+ * output.h - standard output: text or JSON, colours, the pager; and words on standard error.
  *
  * What comes from the service is text that others wrote. On a terminal its control characters are
- * shown escaped; a pipe gets it as it is. Colours are for terminals only, and NO_COLOR is obeyed.
+ * shown escaped; a pipe gets them as they are, but for newlines where one line is expected. Colours
+ * are for terminals only, and NO_COLOR is obeyed.
  */
 #pragma once
 
@@ -17,8 +18,9 @@ typedef struct Output {
         bool terminal; /* also if a pager stands between */
         bool colour;
         bool quiet, legend, pager_allowed;
-        pid_t pager; /* 0: none */
-        int standard_output;
+        int collected;       /* what the pager is to show; -1: no pager */
+        int standard_output; /* meanwhile */
+        uint64_t change;     /* that was made; 0: none */
 } Output;
 
 typedef enum Colour {
@@ -37,18 +39,24 @@ static inline bool output_is_json(const Output *output)
         return output->mode != OUTPUT_TEXT;
 }
 
-/* From now on to a pager, if standard output is a terminal and that is wanted. */
+/* From now on for a pager, if standard output is a terminal and that is wanted. */
 void output_open_pager(Output *output);
-/* Waits for the pager, and finds out whether all was written. Returns: 0, EXIT_FAILED. */
+/* Has the pager show what was collected, and finds out whether all could be written. A reader that
+ * has left has seen enough. Returns: 0, EXIT_OUTPUT. */
 int output_finish(Output *output);
+
+/* To be called after much was printed: later nobody knows why it could not be written. */
+void output_check(void);
 
 /* One line of JSON, or several. Takes no reference. Returns: 0, -ENOMEM. */
 int output_json(Output *output, const json_t *value);
 
-/* Text that others wrote, escaped for a terminal; newlines only if `lines`. Returns: 0, -ENOMEM. */
+/* Text that others wrote; newlines only if `lines`. Returns: 0, -ENOMEM. */
 int output_text(const Output *output, Colour colour, const char *text, bool lines);
-/* The same in a sentence, on standard error. */
+/* The same in a sentence, on standard error. Returns: EXIT_FAILED. */
 int output_error(const char *format, ...) _printf_(1, 2);
+/* Of what was not written as it has to be. Returns: EXIT_USAGE. */
+int output_usage(const char *format, ...) _printf_(1, 2);
 /* A word about what is going on, on standard error, unless --quiet. */
 void output_note(const Output *output, const char *format, ...) _printf_(2, 3);
 

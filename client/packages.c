@@ -65,7 +65,7 @@ static int package_status(Session *session, int argc, char **argv)
                 return r;
         r = sd_bus_message_append_strv(m, argv + 1);
         if (r < 0)
-                return r == -EINVAL ? output_error("an argument is not valid UTF-8") : r;
+                return r == -EINVAL ? output_usage("an argument is not valid UTF-8") : r;
         r = session_send(session, m, &reply);
         if (r != 0)
                 return r;
@@ -111,12 +111,15 @@ static int act(Session *session, const char *method, char **names, json_t **ret)
         if (r >= 0)
                 r = append_options(session, m, operation);
         if (r != 0)
-                return r == -EINVAL ? output_error("an argument is not valid UTF-8") : r;
-        interrupt_catch(WHAT_BECOMES);
+                return r == -EINVAL ? output_usage("an argument is not valid UTF-8") : r;
         r = progress_call(session, m, operation, ret, &error);
-        interrupt_release();
         if (r >= 0)
                 return 0;
+        if (r == -EINTR && !error.name) {
+                interrupt_end_line();
+                output_error("interrupted; " WHAT_BECOMES);
+                return EXIT_UNKNOWN;
+        }
         if (names && session_was_lost(&error, r)) {
                 output_error("the connection was lost: " WHAT_BECOMES);
                 return EXIT_UNKNOWN;

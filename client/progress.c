@@ -20,8 +20,7 @@
 
 typedef struct Progress {
         const char *operation;
-        sd_bus_message *reply; /* NULL: not yet */
-        bool shown;            /* there is a bar */
+        bool shown; /* there is a bar */
 } Progress;
 
 static void progress_done(Progress *p)
@@ -29,7 +28,6 @@ static void progress_done(Progress *p)
         if (p->shown)
                 fputs("\r\x1b[K", stderr);
         fflush(stderr);
-        sd_bus_message_unref(p->reply);
 }
 
 /* Of a text of one column a byte; one of more is cut sooner, never within a character. */
@@ -72,31 +70,9 @@ static int on_progress(sd_bus_message *m, void *userdata, _unused_ sd_bus_error 
         Progress *p = userdata;
         uint32_t percent;
 
-        if (!p->reply && sd_bus_message_read(m, "sus", &operation, &percent, &detail) >= 0 &&
+        if (sd_bus_message_read(m, "sus", &operation, &percent, &detail) >= 0 &&
             strcmp(operation, p->operation) == 0)
                 show(p, percent, detail);
-        return 0;
-}
-
-static int on_reply(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *error)
-{
-        Progress *p = userdata;
-
-        p->reply = sd_bus_message_ref(m);
-        return 0;
-}
-
-static int wait_for_reply(sd_bus *bus, const Progress *p)
-{
-        int r;
-
-        while (!p->reply) {
-                r = sd_bus_process(bus, NULL);
-                if (r == 0)
-                        r = sd_bus_wait(bus, UINT64_MAX);
-                if (r < 0 && r != -EINTR)
-                        return r;
-        }
         return 0;
 }
 
@@ -112,7 +88,8 @@ int progress_call(Session *session, sd_bus_message *m, const char *operation, js
                   sd_bus_error *error)
 {
         _cleanup_(progress_done) Progress p = { .operation = operation };
-        _cleanup_(slot_cleanup) sd_bus_slot *signals = NULL, *call = NULL;
+        _cleanup_(slot_cleanup) sd_bus_slot *signals = NULL;
+        _cleanup_message_ sd_bus_message *reply = NULL;
         int r;
 
         if (has_bar(session)) {
@@ -121,15 +98,6 @@ int progress_call(Session *session, sd_bus_message *m, const char *operation, js
                 if (r < 0)
                         return r;
         }
-        r = sd_bus_call_async(session->bus, &call, m, on_reply, &p, UINT64_MAX);
-        if (r < 0)
-                return r;
-        r = wait_for_reply(session->bus, &p);
-        if (r < 0)
-                return r;
-        if (sd_bus_message_is_method_error(p.reply, NULL)) {
-                sd_bus_error_copy(error, sd_bus_message_get_error(p.reply));
-                return -sd_bus_message_get_errno(p.reply);
-        }
-        return message_to_json(p.reply, ret);
+        r = session_exchange(session, m, error, &reply);
+        return r < 0 ? r : message_to_json(reply, ret);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "exit-status.h"
+#include "hint.h"
 #include "read.h"
 #include "table.h"
 #include "text.h"
@@ -14,11 +15,36 @@
 
 #define PAGE_NODES 5000U
 
+int read_typed(Session *session, const char *object, const char *interface, const char *typed,
+               int (*read)(Session *, const char *, const char *, const char *))
+{
+        _cleanup_free_ char *expression = path_expand(typed);
+        int r;
+
+        if (!expression)
+                return -ENOMEM;
+        session->typed = session->looked_for = typed;
+        r = read(session, object, interface, expression);
+        session->typed = session->looked_for = NULL;
+        session->typed_before = 0;
+        return r;
+}
+
+/* Also where the answer is JSON, which has said nothing then. */
+static int nothing_matches(const Session *session)
+{
+        _cleanup_free_ char *file = hint_missing_file(session);
+
+        if (file)
+                output_note(session->output, "%s: there is no such file", file);
+        else
+                output_note(session->output, "nothing matches");
+        return EXIT_NOT_THERE;
+}
+
 int verb_get(Session *session, int argc, char **argv)
 {
-        _cleanup_free_ char *path = path_expand(argv[1]);
-
-        return path ? read_value(session, SERVICE_PATH, "Config", path) : -ENOMEM;
+        return read_typed(session, SERVICE_PATH, "Config", argv[1], read_value);
 }
 
 int read_value(Session *session, const char *object, const char *interface, const char *path)
@@ -50,17 +76,30 @@ int read_value(Session *session, const char *object, const char *interface, cons
 
 int verb_ls(Session *session, int argc, char **argv)
 {
-        _cleanup_free_ char *expression = path_expand(argv[1]);
+        return read_typed(session, SERVICE_PATH, "Config", argv[1], read_matches);
+}
 
-        return expression ? read_matches(session, SERVICE_PATH, "Config", expression) : -ENOMEM;
+static int print_paths(const Output *output, const json_t *paths)
+{
+        const json_t *path;
+        size_t i;
+        int r;
+
+        json_array_foreach(paths, i, path)
+        {
+                r = output_text(output, COLOUR_NONE, path_shorten(json_string_value(path)), false);
+                if (r < 0)
+                        return r;
+                putchar('\n');
+        }
+        return 0;
 }
 
 int read_matches(Session *session, const char *object, const char *interface,
                  const char *expression)
 {
         _cleanup_json_ json_t *reply = NULL;
-        const json_t *paths, *path;
-        size_t i;
+        const json_t *paths;
         int r;
 
         r = session_call_at(session, &reply, object, interface, "Match", "s", expression);
@@ -68,21 +107,11 @@ int read_matches(Session *session, const char *object, const char *interface,
                 return r;
         paths = json_array_get(reply, 0);
         output_open_pager(session->output);
-        if (output_is_json(session->output))
-                return output_json(session->output, paths);
-        json_array_foreach(paths, i, path)
-        {
-                r = output_text(session->output, COLOUR_NONE, path_shorten(json_string_value(path)),
-                                false);
-                if (r < 0)
-                        return r;
-                putchar('\n');
-        }
-        if (json_array_size(paths) == 0) {
-                output_note(session->output, "nothing matches");
-                return EXIT_NOT_THERE;
-        }
-        return 0;
+        r = output_is_json(session->output) ? output_json(session->output, paths)
+                                            : print_paths(session->output, paths);
+        if (r < 0)
+                return r;
+        return json_array_size(paths) == 0 ? nothing_matches(session) : 0;
 }
 
 /* ---------------------------------------------------------------- print */
@@ -170,6 +199,7 @@ int read_subtree(Session *session, const char *object, const char *interface,
 
         if (!subtree || !shown)
                 return -ENOMEM;
+        session->typed_before = strchr(expression, '|') ? strlen("(") : 0; /* path_subtree() */
         r = read_nodes(session, object, interface, subtree, &nodes, &versions);
         if (r != 0)
                 return r;
@@ -183,72 +213,77 @@ int read_subtree(Session *session, const char *object, const char *interface,
         }
         if (output_is_json(session->output)) {
                 answer = json_pack("{s:O,s:O}", "nodes", shown, "versions", versions);
-                return answer ? output_json(session->output, answer) : -ENOMEM;
+                r = answer ? output_json(session->output, answer) : -ENOMEM;
+                if (r < 0)
+                        return r;
         }
-        if (json_array_size(nodes) == 0) {
-                output_note(session->output, "nothing matches");
-                return EXIT_NOT_THERE;
-        }
-        return 0;
+        return json_array_size(nodes) == 0 ? nothing_matches(session) : 0;
 }
 
 int verb_print(Session *session, int argc, char **argv)
 {
-        _cleanup_free_ char *expression = path_expand(argv[1]);
-
-        return expression ? read_subtree(session, SERVICE_PATH, "Config", expression) : -ENOMEM;
+        return read_typed(session, SERVICE_PATH, "Config", argv[1], read_subtree);
 }
 
 /* ---------------------------------------------------------------- files */
 
+static int files_to_json(Session *session, const json_t *files)
+{
+        _cleanup_json_ json_t *list = json_array();
+        const json_t *row;
+        size_t i;
+
+        if (!list)
+                return -ENOMEM;
+        json_array_foreach(files, i, row)
+        {
+                if (json_array_append_new(list,
+                                          json_pack("{s:O,s:O}", "file", json_array_get(row, 0),
+                                                    "lens", json_array_get(row, 1))) < 0)
+                        return -ENOMEM;
+        }
+        return output_json(session->output, list);
+}
+
+static int add_file(Table *table, const json_t *row)
+{
+        const char *cells[] = { json_string_value(json_array_get(row, 0)),
+                                json_string_value(json_array_get(row, 1)) };
+
+        return table_add(table, cells);
+}
+
 int verb_files(Session *session, int argc, char **argv)
 {
         static const Column columns[] = { { .name = "FILE" }, { .name = "LENS" } };
-        _cleanup_(table_free_cleanup) Table *table = NULL;
-        _cleanup_json_ json_t *reply = NULL, *list = json_array();
-        const json_t *row;
-        size_t i;
+        _cleanup_json_ json_t *reply = NULL;
+        const json_t *files;
         int r;
 
         r = session_call(session, &reply, "Config", "ListFiles", "s",
                          argc > 1 ? argv[1] : "/etc/**");
         if (r != 0)
                 return r;
+        files = json_array_get(reply, 0);
         output_open_pager(session->output);
-        r = table_new(&table, session->output, columns, ELEMENTSOF(columns));
-        if (r < 0 || !list)
-                return -ENOMEM;
-        json_array_foreach(json_array_get(reply, 0), i, row)
-        {
-                const char *cells[] = { json_string_value(json_array_get(row, 0)),
-                                        json_string_value(json_array_get(row, 1)) };
-
-                if (output_is_json(session->output))
-                        r = json_array_append_new(
-                                list, json_pack("{s:s,s:s}", "file", cells[0], "lens", cells[1]));
-                else
-                        r = table_add(table, cells);
-                if (r < 0)
-                        return -ENOMEM;
-        }
-        if (output_is_json(session->output))
-                return output_json(session->output, list);
-        if (json_array_size(json_array_get(reply, 0)) == 0)
-                output_note(session->output, "no file that can be read as a tree matches");
-        return table_print(table);
+        r = output_is_json(session->output)
+                    ? files_to_json(session, files)
+                    : table_show(session->output, columns, ELEMENTSOF(columns), files, add_file);
+        if (r < 0 || json_array_size(files) > 0)
+                return r;
+        output_note(session->output, "no file that can be read as a tree matches");
+        return EXIT_NOT_THERE;
 }
 
-int verb_errors(Session *session, int argc, char **argv)
+static int read_errors(Session *session, const char *object, const char *interface,
+                       const char *expression)
 {
-        _cleanup_free_ char *expression = path_expand(argv[1]);
         _cleanup_json_ json_t *reply = NULL;
         const json_t *error;
         size_t i;
         int r;
 
-        if (!expression)
-                return -ENOMEM;
-        r = session_call(session, &reply, "Config", "Errors", "s", expression);
+        r = session_call_at(session, &reply, object, interface, "Errors", "s", expression);
         if (r != 0)
                 return r;
         if (output_is_json(session->output))
@@ -270,6 +305,11 @@ int verb_errors(Session *session, int argc, char **argv)
         return 0;
 }
 
+int verb_errors(Session *session, int argc, char **argv)
+{
+        return read_typed(session, SERVICE_PATH, "Config", argv[1], read_errors);
+}
+
 /* Bytes: not by way of JSON, which would take one value for each. */
 int verb_cat(Session *session, int argc, char **argv)
 {
@@ -280,17 +320,16 @@ int verb_cat(Session *session, int argc, char **argv)
         size_t size;
         int r;
 
-        if (output_is_json(session->output)) {
-                output_error("'cat' prints bytes: leave out --json");
-                return EXIT_USAGE;
-        }
+        if (output_is_json(session->output))
+                return output_usage("'cat' prints bytes: leave out --json");
         r = session_new_call(session, &m, SERVICE_PATH, "Config", "ReadFile");
         if (r != 0)
                 return r;
         r = sd_bus_message_append(m, "s", argv[1]);
         if (r < 0)
-                return r;
-        r = sd_bus_call(session->bus, m, UINT64_MAX, &error, &reply);
+                return r == -EINVAL ? output_usage("an argument is not valid UTF-8") : r;
+        session->looked_for = argv[1];
+        r = session_exchange(session, m, &error, &reply);
         if (r < 0)
                 return session_report(session, &error, r, 0);
         r = sd_bus_message_read_array(reply, 'y', &content, &size);
@@ -298,6 +337,7 @@ int verb_cat(Session *session, int argc, char **argv)
                 return r;
         if (!session->output->terminal) {
                 fwrite(content, 1, size, stdout);
+                output_check();
                 return 0;
         }
         text = size > 0 ? strndup(content, size) : strdup("");

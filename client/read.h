@@ -15,3 +15,7 @@ int read_matches(Session *session, const char *object, const char *interface,
 /* What matches, with all below it. */
 int read_subtree(Session *session, const char *object, const char *interface,
                  const char *expression);
+
+/* One of these, of an expression as a person writes it. */
+int read_typed(Session *session, const char *object, const char *interface, const char *typed,
+               int (*read)(Session *, const char *, const char *, const char *));

@@ -35,8 +35,10 @@ static const EditVerb verbs[EDIT_VERBS] = {
 
 void script_done(Script *script)
 {
-        for (size_t i = 0; i < script->n; i++)
+        for (size_t i = 0; i < script->n; i++) {
                 strv_free(script->edits[i].arguments);
+                strv_free(script->edits[i].typed);
+        }
         free(script->edits);
         *script = (Script){ 0 };
 }
@@ -73,25 +75,23 @@ static int problem(char **ret, const char *format, ...)
         return r < 0 ? -ENOMEM : 1;
 }
 
-static int take_arguments(const EditVerb *verb, char *const *words, char ***ret)
+static int take_arguments(const EditVerb *verb, char *const *words, Edit *edit)
 {
-        _cleanup_strv_ char **arguments = NULL;
-        int r;
+        int r = 0;
 
-        for (size_t i = 0; words[i]; i++) {
+        for (size_t i = 0; words[i] && r >= 0; i++) {
                 _cleanup_free_ char *expanded = NULL;
 
                 if (verb->arguments[i] == 'p') {
                         expanded = path_expand(words[i]);
                         if (!expanded)
                                 return -ENOMEM;
+                        r = strv_extend(&edit->typed, words[i]);
                 }
-                r = strv_extend(&arguments, expanded ? expanded : words[i]);
-                if (r < 0)
-                        return r;
+                if (r >= 0)
+                        r = strv_extend(&edit->arguments, expanded ? expanded : words[i]);
         }
-        *ret = TAKE_PTR(arguments);
-        return 0;
+        return r;
 }
 
 int script_add(Script *script, const char *name, char *const *words, unsigned line,
@@ -99,9 +99,7 @@ int script_add(Script *script, const char *name, char *const *words, unsigned li
 {
         const EditVerb *verb = edit_verb_find(name);
         size_t n = strv_length(words);
-        char **arguments = NULL;
         Edit *more;
-        int r;
 
         if (!verb)
                 return problem(ret_problem,
@@ -115,18 +113,12 @@ int script_add(Script *script, const char *name, char *const *words, unsigned li
         if (strcmp(verb->name, "ins") == 0 && strcmp(words[1], "before") != 0 &&
             strcmp(words[1], "after") != 0)
                 return problem(ret_problem, "'ins' needs 'before' or 'after', not '%s'", words[1]);
-        r = take_arguments(verb, words, &arguments);
-        if (r < 0)
-                return r;
         more = reallocarray(script->edits, script->n + 1, sizeof(*more));
-        if (!more) {
-                strv_free(arguments);
+        if (!more)
                 return -ENOMEM;
-        }
         script->edits = more;
-        script->edits[script->n++] =
-                (Edit){ .verb = verb->name, .arguments = arguments, .line = line };
-        return 0;
+        more[script->n] = (Edit){ .verb = verb->name, .line = line };
+        return take_arguments(verb, words, &more[script->n++]);
 }
 
 /* ---------------------------------------------------------------- augtool's words */
@@ -140,13 +132,19 @@ typedef struct Word {
         int brackets;
 } Word;
 
+/* A line may end with CR LF. */
+static bool is_end(const char *line)
+{
+        return *line == '\0' || (line[0] == '\r' && line[1] == '\0');
+}
+
 /* `word->s` is at a backslash. */
 static int take_escape(Word *word, char **ret_problem)
 {
         char next = word->s[1];
         bool in_other_quote = word->quote && (next == '"' || next == '\'') && word->quote != next;
 
-        if (next == '\0')
+        if (is_end(word->s + 1))
                 return problem(ret_problem, "a backslash at the end of a line stands for nothing: "
                                             "write \\\\ for a backslash");
         if (strchr("][|/=()!,", next)) {
@@ -204,7 +202,7 @@ static int take_word(const char **line, bool path, char *out, char **ret_problem
         bool done = false;
         int r;
 
-        while (!done && *word.s) {
+        while (!done && !is_end(word.s)) {
                 r = *word.s == '\\' ? take_escape(&word, ret_problem)
                                     : take_character(&word, &done, ret_problem);
                 if (r != 0)
@@ -227,6 +225,13 @@ static bool is_path(const char *verb, size_t i)
         return row ? i < strlen(row->arguments) && strchr("ps", row->arguments[i]) : true;
 }
 
+size_t script_bom(const char *text)
+{
+        static const char mark[] = "\xEF\xBB\xBF";
+
+        return strncmp(text, mark, strlen(mark)) == 0 ? strlen(mark) : 0;
+}
+
 int script_split(const char *line, char ***ret, char **ret_problem)
 {
         _cleanup_free_ char *word = malloc(strlen(line) + 1);
@@ -240,7 +245,7 @@ int script_split(const char *line, char ***ret, char **ret_problem)
                 size_t n = strv_length(words);
 
                 line += strspn(line, " \t");
-                if (*line == '\0' || (n == 0 && *line == '#'))
+                if (is_end(line) || (n == 0 && *line == '#'))
                         break;
                 if (n > COMMAND_MAX_WORDS)
                         return problem(ret_problem, "'%s' has too many words", words[0]);
@@ -283,7 +288,7 @@ int script_parse(Script *script, const char *text, char **ret_problem, unsigned 
         *ret_line = 0;
         if (!copy)
                 return -ENOMEM;
-        for (char *line = copy; line;) {
+        for (char *line = copy + script_bom(copy); line;) {
                 char *end = strchr(line, '\n');
 
                 if (end)

@@ -5,8 +5,10 @@
  * A script is read by augtool's rules: one command a line, # begins a comment; words are separated
  * by blanks; quotes of either kind hold a word together, a backslash takes the meaning of what
  * follows it (\t and \n are tab and newline, and what path expressions themselves escape, \/ \[ \]
- * \( \) \| \= \! \, stays as it is); in a path, brackets hold a word together too. "save" and
- * "quit" may end it; every other command of augtool that is no edit is an error. Pure functions.
+ * \( \) \| \= \! \, stays as it is); in a path, brackets hold a word together too. Beyond
+ * augtool's rules, a line may end with CR LF, and a byte order mark may begin the script. "save"
+ * and "quit" may end it; every other command of augtool that is no edit is an error. Pure
+ * functions.
  */
 #pragma once
 
@@ -25,6 +27,7 @@ typedef struct EditVerb {
 typedef struct Edit {
         const char *verb;
         char **arguments;
+        char **typed;  /* those of them that are path expressions, as they were written */
         unsigned line; /* in the script, from 1 */
 } Edit;
 
@@ -50,6 +53,9 @@ int script_add(Script *script, const char *verb, char *const *words, unsigned li
 /* Splits one line into words, by the rules above, the words of `verb` (the first one) known.
  * Returns: 0, and *ret is NULL for a line without words; 1; -ENOMEM. */
 int script_split(const char *line, char ***ret, char **ret_problem);
+
+/* Returns: how many bytes a byte order mark takes at the begin of `text`, which says nothing. */
+size_t script_bom(const char *text);
 
 /* A whole script, added to `script`. Returns: 0; 1, with a sentence and the line it is about;
  * -ENOMEM. */

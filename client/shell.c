@@ -4,12 +4,15 @@
  *
  * The transaction is begun by the first command that needs one, and again after commit and
  * rollback. On a terminal lines are edited, kept for this run only (values may be secrets: nothing
- * is written to disk), and paths completed. Otherwise commands are read line by line and the first
- * error ends the run: what is not committed is not written.
+ * is written to disk), and paths completed; Ctrl-C clears the line, or ends the wait of a command,
+ * and nobody leaves staged edits behind without being told. Otherwise commands are read line by
+ * line and the first error ends the run: what is not committed is not written.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <wchar.h>
 
 /* After stdio.h, which it needs and does not include. */
 #include <editline/readline.h>
@@ -17,8 +20,9 @@
 #include "change.h"
 #include "complete.h"
 #include "exit-status.h"
+#include "input.h"
+#include "interrupt.h"
 #include "read.h"
-#include "text.h"
 #include "transaction.h"
 #include "verb.h"
 
@@ -30,7 +34,9 @@ typedef struct Shell {
         size_t staged;     /* edits in it */
         unsigned heard;    /* the connection whose signals come to us */
         bool interactive, leaving;
-        char *closed; /* why the service ended the transaction; NULL: it has not */
+        bool warned;     /* of the edits that leaving drops; the next time is meant */
+        char *closed;    /* why the transaction has ended; NULL: it has not */
+        bool line_ended; /* by Ctrl-C */
 } Shell;
 
 typedef struct Command {
@@ -52,6 +58,38 @@ static int on_closed(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *e
         return 0;
 }
 
+/* A service that was killed does not say so. */
+static int on_owner(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *error)
+{
+        Shell *shell = userdata;
+        const char *name, *before;
+
+        if (shell->transaction && !shell->closed &&
+            sd_bus_message_read(m, "ss", &name, &before) >= 0 && before[0] != '\0')
+                shell->closed = strdup("the service has ended");
+        return 0;
+}
+
+static int follow(Shell *shell)
+{
+        sd_bus *bus = shell->session->bus;
+        int r;
+
+        if (shell->heard == shell->session->connections)
+                return 0;
+        shell->heard = shell->session->connections;
+        r = sd_bus_match_signal(bus, NULL, SERVICE_NAME, NULL, SERVICE_NAME "." INTERFACE, "Closed",
+                                on_closed, shell);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_match(bus, NULL,
+                             "type='signal',sender='org.freedesktop.DBus',"
+                             "interface='org.freedesktop.DBus',member='NameOwnerChanged',"
+                             "arg0='" SERVICE_NAME "'",
+                             on_owner, shell);
+        return r < 0 ? r : 0;
+}
+
 static void forget(Shell *shell)
 {
         free(shell->transaction);
@@ -69,19 +107,15 @@ static int ensure_transaction(Shell *shell)
         r = session_open(shell->session);
         if (r != 0)
                 return r;
-        if (shell->heard != shell->session->connections) {
-                shell->heard = shell->session->connections;
-                r = sd_bus_match_signal(shell->session->bus, NULL, SERVICE_NAME, NULL,
-                                        SERVICE_NAME "." INTERFACE, "Closed", on_closed, shell);
-                if (r < 0)
-                        return r;
-        }
+        r = follow(shell);
+        if (r < 0)
+                return r;
         return transaction_begin(shell->session, &shell->transaction);
 }
 
 /* What the service has said meanwhile: a transaction that nobody used ends, and its edits with it.
- */
-static void hear(Shell *shell)
+ * Returns: 0; EXIT_FAILED: edits are lost. */
+static int hear(Shell *shell)
 {
         sd_bus *bus = shell->session->bus;
         int r = 0;
@@ -93,14 +127,20 @@ static void hear(Shell *shell)
                 if (shell->transaction && !shell->closed)
                         shell->closed = strdup("the connection was lost");
         }
-        if (shell->closed) {
-                if (shell->staged > 0)
-                        output_error(
-                                "the transaction has ended (%s), and %zu staged edits with it: "
-                                "make them again",
-                                shell->closed, shell->staged);
+        r = 0;
+        if (shell->closed && shell->staged > 0)
+                r = output_error("the transaction has ended (%s), and its edits (%zu) with it: "
+                                 "make them again",
+                                 shell->closed, shell->staged);
+        if (shell->closed)
                 forget(shell);
-        }
+        return r;
+}
+
+/* Before a command that is about staged edits. Returns: 0, EXIT_FAILED. */
+static int check_staged(const Shell *shell)
+{
+        return shell->staged > 0 ? 0 : output_error("no edit is staged: make one first");
 }
 
 /* ---------------------------------------------------------------- commands */
@@ -108,9 +148,7 @@ static void hear(Shell *shell)
 static int on_path(Shell *shell, const char *word,
                    int (*read)(Session *, const char *, const char *, const char *))
 {
-        _cleanup_free_ char *path = path_expand(word);
-
-        return path ? read(shell->session, shell->transaction, INTERFACE, path) : -ENOMEM;
+        return read_typed(shell->session, shell->transaction, INTERFACE, word, read);
 }
 
 static int command_get(Shell *shell, int argc, char **argv)
@@ -164,6 +202,9 @@ static int command_rebase(Shell *shell, int argc, char **argv)
 {
         int r;
 
+        r = check_staged(shell);
+        if (r != 0)
+                return r;
         r = session_call_at(shell->session, NULL, shell->transaction, INTERFACE, "Rebase", NULL);
         if (r == 0)
                 output_note(shell->session->output,
@@ -209,28 +250,31 @@ static int command_commit(Shell *shell, int argc, char **argv)
         int first, r;
 
         r = options_parse(&options, argc, argv, &first);
-        if (r == 0 &&
-            (first < argc || options_first_besides(&options, TAKES_COMMIT | TAKES_UNITS))) {
-                output_error(
+        if (r == 0 && (first < argc || options_first_besides(&options, TAKES_COMMIT | TAKES_UNITS)))
+                r = output_usage(
                         "'commit' is written as: commit [--message=TEXT] [--confirm=SECONDS] ...");
-                r = EXIT_USAGE;
-        }
         if (r == 0)
                 r = commit_with(shell, &options);
         options_done(&options);
         return r;
 }
 
-static int command_quit(Shell *shell, int argc, char **argv)
+/* Returns: 0; EXIT_FAILED: not yet, there are edits that would be lost. */
+static int leave(Shell *shell)
 {
-        if (shell->staged > 0 && shell->interactive) {
-                output_error(
-                        "%zu edits are not written: 'commit' writes them, 'rollback' drops them",
-                        shell->staged);
-                return EXIT_FAILED;
+        if (shell->staged > 0 && shell->interactive && !shell->warned) {
+                shell->warned = true;
+                return output_error("%zu %s not written: 'commit' writes, 'rollback' drops, and "
+                                    "'quit' or Ctrl-D once more drops and leaves",
+                                    shell->staged, shell->staged == 1 ? "edit is" : "edits are");
         }
         shell->leaving = true;
         return 0;
+}
+
+static int command_quit(Shell *shell, int argc, char **argv)
+{
+        return leave(shell);
 }
 
 static int command_help(Shell *shell, int argc, char **argv);
@@ -265,19 +309,21 @@ static int command_help(Shell *shell, int argc, char **argv)
 
 static int run_edit(Shell *shell, char **words)
 {
-        _cleanup_free_ char *problem = NULL;
         _cleanup_script_ Script script = { 0 };
         int r;
 
-        r = script_add(&script, words[0], words + 1, 1, &problem);
-        if (r > 0) {
-                output_error("%s", problem);
-                return EXIT_USAGE;
-        }
-        if (r < 0)
+        if (!shell->interactive && strcmp(words[0], "text") == 0 && words[1] && words[2] &&
+            strcmp(words[2], "-") == 0)
+                return output_usage("standard input has the commands: name the file that has the "
+                                    "text");
+        r = input_take_edit(shell->session, &script, words);
+        if (r == 0)
+                r = ensure_transaction(shell);
+        if (r != 0)
                 return r;
         r = transaction_edit(shell->session, shell->transaction, &script, NULL);
-        if (r == 0)
+        /* What nobody has waited for may be staged; 'diff' tells. */
+        if (r == 0 || shell->session->interrupted)
                 shell->staged++;
         return r;
 }
@@ -286,20 +332,16 @@ static int run_command(Shell *shell, char **words)
 {
         int argc = (int)strv_length(words), r;
 
-        if (edit_verb_find(words[0])) {
-                r = ensure_transaction(shell);
-                return r != 0 ? r : run_edit(shell, words);
-        }
+        if (edit_verb_find(words[0]))
+                return run_edit(shell, words);
         for (size_t i = 0; i < ELEMENTSOF(commands); i++) {
                 const Command *command = &commands[i];
 
                 if (strcmp(command->name, words[0]) != 0)
                         continue;
-                if (argc - 1 < command->min || argc - 1 > command->max) {
-                        output_error("'%s' is written as: %s %s", words[0], words[0],
-                                     command->synopsis);
-                        return EXIT_USAGE;
-                }
+                if (argc - 1 < command->min || argc - 1 > command->max)
+                        return output_usage("'%s' is written as: %s %s", words[0], words[0],
+                                            command->synopsis);
                 if (command->run != command_help && command->run != command_quit) {
                         r = ensure_transaction(shell);
                         if (r != 0)
@@ -307,28 +349,32 @@ static int run_command(Shell *shell, char **words)
                 }
                 return command->run(shell, argc, words);
         }
-        output_error("there is no command '%s': 'help' lists them", words[0]);
-        return EXIT_USAGE;
+        return output_usage("there is no command '%s': 'help' lists them", words[0]);
 }
 
 static int run_line(Shell *shell, const char *line)
 {
         _cleanup_free_ char *problem = NULL;
         _cleanup_strv_ char **words = NULL;
-        int r;
+        int lost, r;
 
-        hear(shell);
+        r = hear(shell);
+        if (r != 0)
+                return r; /* what was typed was meant for those edits */
         r = script_split(line, &words, &problem);
         if (r > 0)
-                return output_error("%s", problem);
+                return output_usage("%s", problem);
         if (r < 0 || !words)
                 return r;
+        if (strcmp(words[0], "quit") != 0)
+                shell->warned = false;
+        shell->session->interrupted = 0;
         r = run_command(shell, words);
         if (r < 0)
                 r = output_error("it did not work: %s", strerror(-r));
-        hear(shell);
+        lost = hear(shell);
         output_finish(shell->session->output); /* the pager of this command */
-        return r;
+        return r != 0 ? r : lost;
 }
 
 /* ---------------------------------------------------------------- completion */
@@ -380,29 +426,84 @@ static char **complete_word(const char *word, int start, _unused_ int end)
 
 /* ---------------------------------------------------------------- lines */
 
-static int run_interactive(Shell *shell)
+/* The line editor wants one character, and has no use for a signal: Ctrl-C ends the line, which is
+ * not run then. */
+static int next_character(_unused_ FILE *f)
+{
+        _cleanup_interrupt_ Interrupt interrupt = { .signals = -1 };
+        mbstate_t state = { 0 };
+        wchar_t c = 0;
+        size_t used = (size_t)-2;
+
+        if (interrupt_begin(&interrupt) < 0)
+                return EOF;
+        while (used == (size_t)-2) {
+                int signal = 0;
+                char byte;
+
+                if (interrupt_wait(&interrupt, STDIN_FILENO, UINT64_MAX, &signal) == -EINTR) {
+                        completing->line_ended = true;
+                        completing->leaving = signal != SIGINT;
+                        return '\n';
+                }
+                ssize_t n = read(STDIN_FILENO, &byte, 1);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return EOF;
+                used = mbrtowc(&c, &byte, 1, &state);
+                if (used == (size_t)-1)
+                        return '?';
+        }
+        return (int)c;
+}
+
+/* What no wait has ended is not to end us: a key for the pager, or one too many. */
+static void on_late_interrupt(_unused_ int number)
+{
+}
+
+static void prepare_lines(Shell *shell)
 {
         static char breaks[] = " \t", name[] = "exmachinactl";
-        int r = 0;
+        const struct sigaction late = { .sa_handler = on_late_interrupt, .sa_flags = SA_RESTART };
 
         completing = shell;
         rl_readline_name = name;
         rl_completer_word_break_characters = breaks;
         rl_attempted_completion_function = complete_word;
+        rl_getc_function = next_character;
         using_history();
+        sigaction(SIGINT, &late, NULL);
+}
+
+/* Returns: as a command. */
+static int end_of_input(Shell *shell)
+{
+        putchar('\n');
+        hear(shell);
+        return leave(shell);
+}
+
+static int run_interactive(Shell *shell)
+{
+        int r = 0;
+
+        prepare_lines(shell);
         output_note(shell->session->output, "'help' lists the commands; nothing is written before "
                                             "'commit'");
         while (!shell->leaving) {
                 _cleanup_free_ char *line =
                         readline(shell->staged > 0 ? "exmachina*> " : "exmachina> ");
 
-                if (!line) {
-                        putchar('\n');
-                        break;
+                if (shell->line_ended) {
+                        shell->line_ended = shell->warned = false;
+                        continue;
                 }
-                if (line[strspn(line, " \t")] != '\0')
+                if (line && line[strspn(line, " \t")] != '\0')
                         add_history(line);
-                r = run_line(shell, line);
+                r = line ? run_line(shell, line) : end_of_input(shell);
         }
         return r;
 }
@@ -410,6 +511,7 @@ static int run_interactive(Shell *shell)
 static int run_lines(Shell *shell)
 {
         _cleanup_free_ char *line = NULL;
+        bool first = true;
         size_t size = 0;
         ssize_t n;
         int r;
@@ -417,7 +519,8 @@ static int run_lines(Shell *shell)
         while (!shell->leaving && (n = getline(&line, &size, stdin)) > 0) {
                 if (line[n - 1] == '\n')
                         line[n - 1] = '\0';
-                r = run_line(shell, line);
+                r = run_line(shell, line + (first ? script_bom(line) : 0));
+                first = false;
                 if (r != 0)
                         return r;
         }
@@ -430,10 +533,13 @@ int verb_shell(Session *session, int argc, char **argv)
                         .interactive = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) };
         int r;
 
+        session->in_shell = true;
         r = shell.interactive ? run_interactive(&shell) : run_lines(&shell);
         if (shell.staged > 0)
-                output_note(session->output, "%zu edits were not committed and are dropped",
-                            shell.staged);
+                output_note(session->output, "%zu %s not committed and %s dropped", shell.staged,
+                            shell.staged == 1 ? "edit was" : "edits were",
+                            shell.staged == 1 ? "is" : "are");
         forget(&shell);
+        session->interrupted = 0;
         return r;
 }

@@ -24,7 +24,11 @@ static int add_columns(Table *table, const Column *columns, size_t n)
                 int flags = (columns[i].right ? SCOLS_FL_RIGHT : 0) |
                             (columns[i].shrinks ? SCOLS_FL_TRUNC : 0);
 
-                if (!scols_table_new_column(table->table, columns[i].name, 0, flags))
+                struct libscols_column *column =
+                        scols_table_new_column(table->table, columns[i].name, 0, flags);
+
+                /* What text_for_cell() has escaped would be escaped once more. */
+                if (!column || scols_column_set_safechars(column, "\\") != 0)
                         return -ENOMEM;
         }
         return 0;
@@ -63,16 +67,6 @@ Table *table_free(Table *table)
         return NULL;
 }
 
-/* One line: what would end a cell or a line is escaped. */
-static void print_cell(const char *cell)
-{
-        for (; *cell; cell++) {
-                if (strchr("\t\n\\", *cell))
-                        putchar('\\');
-                putchar(*cell == '\t' ? 't' : *cell == '\n' ? 'n' : *cell);
-        }
-}
-
 int table_add(Table *table, const char *const *cells)
 {
         if (table->table) {
@@ -81,20 +75,18 @@ int table_add(Table *table, const char *const *cells)
                         return -ENOMEM;
         }
         for (size_t i = 0; i < table->n; i++) {
-                const char *cell = cells[i] ? cells[i] : "";
-                char *escaped;
+                _cleanup_free_ char *cell = text_for_cell(cells[i] ? cells[i] : "", table->table);
 
-                if (!table->table) {
-                        print_cell(cell);
-                        putchar(i + 1 < table->n ? '\t' : '\n');
-                        continue;
-                }
-                escaped = text_for_terminal(cell, false);
-                if (!escaped || scols_line_refer_data(table->last, i, escaped) != 0) {
-                        free(escaped);
+                if (!cell)
                         return -ENOMEM;
-                }
+                if (!table->table)
+                        printf("%s%c", cell, i + 1 < table->n ? '\t' : '\n');
+                else if (scols_line_refer_data(table->last, i, cell) == 0)
+                        TAKE_PTR(cell);
+                else
+                        return -ENOMEM;
         }
+        output_check();
         return 0;
 }
 
@@ -107,6 +99,24 @@ void table_colour(Table *table, size_t column, Colour colour)
 
         if (table->last && colour != COLOUR_NONE)
                 scols_cell_set_color(scols_line_get_cell(table->last, column), names[colour]);
+}
+
+int table_show(const Output *output, const Column *columns, size_t n, const json_t *rows,
+               int (*add)(Table *table, const json_t *row))
+{
+        _cleanup_(table_free_cleanup) Table *table = NULL;
+        const json_t *row;
+        size_t i;
+        int r;
+
+        r = table_new(&table, output, columns, n);
+        json_array_foreach(rows, i, row)
+        {
+                if (r < 0)
+                        break;
+                r = add(table, row);
+        }
+        return r < 0 ? r : table_print(table);
 }
 
 int table_print(Table *table)

@@ -24,3 +24,8 @@ int table_add(Table *table, const char *const *cells);
 /* The colour of one cell of the row that was added last. */
 void table_colour(Table *table, size_t column, Colour colour);
 int table_print(Table *table);
+
+/* A whole table: `add` adds the row that is made of one of `rows`, an array. Returns: 0, -ENOMEM.
+ */
+int table_show(const Output *output, const Column *columns, size_t n, const json_t *rows,
+               int (*add)(Table *table, const json_t *row));

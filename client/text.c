@@ -57,12 +57,14 @@ static bool is_short(const char *path)
                path[1] != '/';
 }
 
-char *path_expand(const char *expression)
+/* `at`: a place in what is returned; *ret_before: how many characters before it were put in. */
+static char *expand(const char *expression, size_t at, size_t *ret_before)
 {
         size_t left = strlen(expression), slashes = 0;
         char *expanded, *out, before = '\0', quote = '\0';
         unsigned depth = 0;
 
+        *ret_before = 0;
         while (left > 1 && strchr("/ \t", expression[left - 1]) && expression[left - 2] != '\\')
                 left--;
         for (size_t i = 0; i < left; i++)
@@ -79,8 +81,11 @@ char *path_expand(const char *expression)
                         quote = *s;
                 } else if (*s == '/' && (begins_operand(before, depth) ||
                                          (depth > 0 && follows_keyword(expression, s)))) {
-                        if (is_short(s))
+                        if (is_short(s)) {
+                                if ((size_t)(out - expanded) < at)
+                                        *ret_before += strlen("/files");
                                 out = stpcpy(out, "/files");
+                        }
                         if (left == 1)
                                 break; /* "/" alone */
                 } else if (*s == '[') {
@@ -94,6 +99,23 @@ char *path_expand(const char *expression)
         }
         *out = '\0';
         return expanded;
+}
+
+char *path_expand(const char *expression)
+{
+        size_t none;
+
+        return expand(expression, 0, &none);
+}
+
+size_t path_position(const char *expression, size_t position)
+{
+        size_t before, most = strlen(expression) + 1;
+        _cleanup_free_ char *expanded = expand(expression, position - 1, &before);
+
+        if (!expanded || position <= before)
+                return 1;
+        return position - before < most ? position - before : most;
 }
 
 const char *path_shorten(const char *path)
@@ -121,7 +143,8 @@ bool path_looks_like_one(const char *word)
         return word[0] == '/' || word[0] == '(' || word[0] == '$';
 }
 
-char *text_for_terminal(const char *s, bool lines)
+/* `kept`: which of newline and tab stay. Others become a backslash and a letter. */
+static char *escape(const char *s, const char *kept, bool controls, bool backslashes)
 {
         _cleanup_free_ char *copy = strdup(s);
         char *shown, *out;
@@ -133,12 +156,12 @@ char *text_for_terminal(const char *s, bool lines)
                 return NULL;
         }
         for (char *piece = copy, *next = NULL; piece; piece = next) {
-                size_t size = strcspn(piece, lines ? "\n\t" : "\t");
+                size_t size = strcspn(piece, "\n\t\\");
                 char separator = piece[size];
 
                 piece[size] = '\0';
                 next = separator ? piece + size + 1 : NULL;
-                if (utf8_is_plain(piece)) {
+                if (!controls || utf8_is_plain(piece)) {
                         out = stpcpy(out, piece);
                 } else {
                         _cleanup_free_ char *escaped = utf8_escape(piece, 4 * size);
@@ -149,11 +172,74 @@ char *text_for_terminal(const char *s, bool lines)
                         }
                         out = stpcpy(out, escaped);
                 }
-                if (separator)
-                        *out++ = separator;
+                if (!separator)
+                        break;
+                if (separator == '\\' ? backslashes : !strchr(kept, separator)) {
+                        *out++ = '\\';
+                        separator = separator == '\n' ? 'n' : separator == '\t' ? 't' : '\\';
+                }
+                *out++ = separator;
         }
         *out = '\0';
         return shown;
+}
+
+char *text_for_terminal(const char *s, bool lines)
+{
+        return escape(s, lines ? "\n\t" : "\t", /* controls= */ true, /* backslashes= */ false);
+}
+
+char *text_for_line(const char *s)
+{
+        return escape(s, "\t", /* controls= */ false, /* backslashes= */ false);
+}
+
+char *text_for_cell(const char *s, bool terminal)
+{
+        return escape(s, "", terminal, !terminal);
+}
+
+/* The end of a piece of text, not within a character of UTF-8. */
+static size_t whole_characters(const char *s, size_t size)
+{
+        while (size > 0 && ((unsigned char)s[size] & 0xC0U) == 0x80)
+                size--;
+        return size;
+}
+
+/* What is longer than `most` loses its middle. `out` has room for it. */
+static char *put_shortened(char *out, const char *s, size_t size, size_t most)
+{
+        size_t begin, end;
+
+        if (size <= most)
+                return mempcpy(out, s, size);
+        begin = whole_characters(s, most / 2);
+        end = whole_characters(s, size - most / 4);
+        out = stpcpy(mempcpy(out, s, begin), "[...]");
+        return mempcpy(out, s + end, size - end);
+}
+
+char *text_shorten(const char *s)
+{
+        size_t left = strlen(s);
+        _cleanup_free_ char *words = malloc(left + 1);
+        char *shortened = malloc(left + 1), *out = words;
+
+        if (!words || !shortened) {
+                free(shortened);
+                return NULL;
+        }
+        while (*s) {
+                size_t word = strcspn(s, " \t\n");
+
+                out = put_shortened(out, s, word, TEXT_WORD_MAX);
+                s += word;
+                if (*s)
+                        *out++ = *s++;
+        }
+        *put_shortened(shortened, words, (size_t)(out - words), TEXT_SENTENCE_MAX) = '\0';
+        return shortened;
 }
 
 char *text_quote(const char *s)

@@ -18,6 +18,10 @@
  */
 char *path_expand(const char *expression);
 
+/* Characters are counted from 1. Returns: which one of `expression` is at `position` of what
+ * path_expand() makes of it. */
+size_t path_position(const char *expression, size_t position);
+
 /* The short form of what the service has sent: points into `path`, or to "/". */
 const char *path_shorten(const char *path);
 
@@ -32,8 +36,19 @@ bool path_looks_like_one(const char *word);
 char *unit_name_expand(const char *word);
 
 /* For a terminal: control characters, and what turns a line around, as \xNN and \uNNNN; newlines
- * stay if `lines`, tabs always. Returns: a new string, NULL out of memory. */
+ * as \n unless `lines`, tabs stay. Returns: a new string, NULL out of memory. */
 char *text_for_terminal(const char *s, bool lines);
+/* For a program that reads lines: newlines as \n, nothing else. Returns: the same. */
+char *text_for_line(const char *s);
+/* For one field of several: newlines and tabs as \n and \t; control characters as above for a
+ * terminal, and for a program backslashes doubled. Returns: the same. */
+char *text_for_cell(const char *s, bool terminal);
+
+/* Of a sentence that is shown to a person: words and sentences that are too long lose their middle.
+ * Returns: a new string, NULL out of memory. */
+#define TEXT_WORD_MAX     240U
+#define TEXT_SENTENCE_MAX 8000U
+char *text_shorten(const char *s);
 
 /* In double quotes, as print shows values: ", \, newline and tab after a backslash. Returns: a new
  * string, NULL out of memory. */

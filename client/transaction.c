@@ -61,6 +61,21 @@ static int append_edits(sd_bus_message *m, const Script *script)
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+/* Of which path the position of an error is: none is told for a second one, but one that is beyond
+ * the first is not of that. */
+static const char *typed_at(const Edit *edit, const char *message)
+{
+        static const char where[] = " at character ";
+        const char *at = strstr(message, where);
+        size_t position;
+
+        if (!edit->typed || !at || sscanf(at + strlen(where), "%zu", &position) < 1)
+                return NULL;
+        return edit->typed[1] && position > strlen(edit->typed[0]) + strlen("/files") + 1
+                       ? edit->typed[1]
+                       : edit->typed[0];
+}
+
 /* The service counts edits from 0; a person looks for the line. Returns: the exit status. */
 static int report_edit(Session *session, const sd_bus_error *error, int r, const Script *script,
                        const char *origin)
@@ -68,24 +83,25 @@ static int report_edit(Session *session, const sd_bus_error *error, int r, const
         _cleanup_error_ sd_bus_error copy = SD_BUS_ERROR_NULL;
         _cleanup_free_ char *message = NULL;
         unsigned index;
-        int length = 0;
+        size_t length;
 
-        if (!error->message || sscanf(error->message, "edit %u: %n", &index, &length) < 1 ||
-            length == 0 || index >= script->n)
+        if (!session_error_index(error, "edit", &index, &length) || index >= script->n)
                 return session_report(session, error, r, 0);
-        if (!origin)
-                return session_report(session, error, r, (size_t)length);
-        if (asprintf(&message, "%s:%u: %s", origin, script->edits[index].line,
-                     error->message + length) < 0)
+        session->typed = typed_at(&script->edits[index], error->message);
+        session->typed_before = 0;
+        if (origin && asprintf(&message, "%s:%u: %s", origin, script->edits[index].line,
+                               error->message + length) < 0)
                 return -ENOMEM;
-        sd_bus_error_set(&copy, error->name, message);
-        return session_report(session, &copy, r, 0);
+        sd_bus_error_set(&copy, error->name, message ? message : error->message + length);
+        r = session_report(session, &copy, r, 0);
+        session->typed = NULL;
+        return r;
 }
 
 int transaction_edit(Session *session, const char *path, const Script *script, const char *origin)
 {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_message_ sd_bus_message *m = NULL;
+        _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
         int r;
 
         r = session_new_call(session, &m, path, "Transaction", "Edit");
@@ -93,10 +109,10 @@ int transaction_edit(Session *session, const char *path, const Script *script, c
                 return r;
         r = append_edits(m, script);
         if (r == -EINVAL)
-                return output_error("an edit is not valid UTF-8");
+                return output_usage("an edit is not valid UTF-8");
         if (r < 0)
                 return r;
-        r = sd_bus_call(session->bus, m, UINT64_MAX, &error, NULL);
+        r = session_exchange(session, m, &error, &reply);
         return r < 0 ? report_edit(session, &error, r, script, origin) : 0;
 }
 

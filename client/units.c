@@ -65,17 +65,29 @@ static int units_to_json(Session *session, const json_t *units)
         return output_json(session->output, list);
 }
 
+static int add_unit(Table *table, const json_t *row)
+{
+        static const size_t places[] = { 0, 2, 3, 4, 5, 1 };
+        const char *cells[ELEMENTSOF(places)];
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(places); i++)
+                cells[i] = json_string_value(json_array_get(row, places[i]));
+        r = table_add(table, cells);
+        if (r == 0)
+                table_colour(table, 2, colour_of_active(cells[2]));
+        return r;
+}
+
 int verb_units(Session *session, int argc, char **argv)
 {
         static const Column columns[] = {
                 { .name = "UNIT" }, { .name = "LOAD" }, { .name = "ACTIVE" },
                 { .name = "SUB" },  { .name = "FILE" }, { .name = "DESCRIPTION", .shrinks = true }
         };
-        _cleanup_(table_free_cleanup) Table *table = NULL;
         _cleanup_message_ sd_bus_message *m = NULL;
         _cleanup_json_ json_t *reply = NULL;
-        const json_t *row;
-        size_t i;
+        const json_t *units;
         int r;
 
         r = session_new_call(session, &m, SERVICE_PATH, "Units", "ListUnits");
@@ -83,31 +95,19 @@ int verb_units(Session *session, int argc, char **argv)
                 return r;
         r = sd_bus_message_append_strv(m, argv + 1);
         if (r < 0)
-                return r;
+                return r == -EINVAL ? output_usage("an argument is not valid UTF-8") : r;
         r = session_send(session, m, &reply);
         if (r != 0)
                 return r;
+        units = json_array_get(reply, 0);
         output_open_pager(session->output);
-        if (output_is_json(session->output))
-                return units_to_json(session, json_array_get(reply, 0));
-        r = table_new(&table, session->output, columns, ELEMENTSOF(columns));
-        if (r < 0)
+        r = output_is_json(session->output)
+                    ? units_to_json(session, units)
+                    : table_show(session->output, columns, ELEMENTSOF(columns), units, add_unit);
+        if (r < 0 || json_array_size(units) > 0)
                 return r;
-        json_array_foreach(json_array_get(reply, 0), i, row)
-        {
-                const char *cells[6];
-
-                for (size_t k = 0; k < 6; k++)
-                        cells[k] = json_string_value(
-                                json_array_get(row, (size_t[]){ 0, 2, 3, 4, 5, 1 }[k]));
-                r = table_add(table, cells);
-                if (r < 0)
-                        return r;
-                table_colour(table, 2, colour_of_active(cells[2]));
-        }
-        if (json_array_size(json_array_get(reply, 0)) == 0)
-                output_note(session->output, "no unit matches");
-        return table_print(table);
+        output_note(session->output, "no unit matches: a pattern is that of a whole name, as ssh*");
+        return EXIT_NOT_THERE;
 }
 
 /* ---------------------------------------------------------------- status */

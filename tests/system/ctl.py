@@ -98,10 +98,12 @@ PidFile none
 
 class Cut:
     """A way to the bus that breaks once: when the client has sent `word`. With `forward` the call still
-    reaches the service, and the way breaks when it has been answered. With `for_good` there is no other."""
+    reaches the service, and the way breaks when it has been answered; with None it does not break, but
+    `seen` is set. With `for_good` there is no other."""
 
     def __init__(self, word, forward, for_good=False):
         self._word, self._forward, self._for_good = word.encode(), forward, for_good
+        self.seen = threading.Event()
         self._folder = tempfile.mkdtemp(prefix="exm-bus-")
         self.address = f"unix:path={self._folder}/socket"
         self._listener = socket.socket(socket.AF_UNIX)
@@ -144,11 +146,14 @@ class Cut:
                 data = side.recv(1 << 20)
                 if not data or (side is bus and silent):
                     return
-                if side is client and not self._broken and self._word in data:
+                called = side is client and not self._broken and self._word in data
+                if called and self._forward is not None:
                     self._broken = silent = True
                     if not self._forward:
                         return
                 (bus if side is client else client).sendall(data)
+                if called:
+                    self.seen.set()
 
 
 class Terminal:

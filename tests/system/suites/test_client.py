@@ -105,11 +105,27 @@ def test_exit_statuses_and_what_they_say(t):
     for words, status, says in (
             (("get", "/etc/hosts/9/ipaddr"), 3, "no node matches"),
             (("ls", "/etc/hosts/9"), 3, "nothing matches"),
-            (("show", "99999999"), 3, "no change 99999999; see ListChanges; here: exmachinactl history"),
+            (("show", "99999999"), 3, "no change 99999999; see 'exmachinactl history'\n"),
+            (("cat", "/etc/exm-none"), 3, "/etc/exm-none: there is no such file\n"),
+            (("get", "/etc/exm-none/1/ipaddr"), 3, "/etc/exm-none: there is no such file\n"),
+            (("print", "/files/etc/exm-none"), 3, "/etc/exm-none: there is no such file\n"),
+            (("ls", "/etc/hosts/9/*"), 3, "nothing matches"),
+            (("files", "/etc/exm-none*"), 3, "no file"),
+            (("units", "exm-none*"), 3, "no unit"),
+            (("history", "--state=failed", "--since=@1", "--before=@2"), 3, "no such change"),
+            (("history", "--token=none"), 3, "no change has this token"),
+            (("confirm",), 3, "'exmachinactl history'"),
             (("status", "exm-none.service"), 3, "exm-none.service"),
             (("get", "/etc/shadow/root/password"), 4, "; on a terminal, or as root, it may be"),
             (("--no-ask-password", *SET), 4, "--no-ask-password"),
-            (("get", "hosts"), 1, "slash"),
+            (("get", "hosts"), 2, "character 1 it does not begin with a slash; start it with / and"),
+            (("get", "/etc/hosts/)"), 2, "at character 12 of the path"),
+            (("print", "/etc/hosts/1|)"), 2, "at character 14 it does not begin with a slash"),
+            (("get", "/etc/hosts/*[ipaddr"), 2, "at character 20 of the path"),
+            (("diff", "mv", "/etc/hosts/1", "/etc/hosts/2)x"), 2, "at character 13 of the path"),
+            (("permitted", "bogus"), 2, ": 'bogus': must begin with read"),
+            (("permitted", "install", "no name"), 2, ": 'install no name': "),
+            (("set", "/etc/hosts/1/ipaddr", "1", "-m", "\a"), 2, ": --message: must be text"),
             (("frobnicate",), 2, "'frobnicate'"),
             (("get",), 2, "get PATH"),
             (("mv", "/etc/hosts/1"), 2, "mv SOURCE DESTINATION"),
@@ -128,8 +144,46 @@ def test_exit_statuses_and_what_they_say(t):
     with open("/run/exm-full", "w", encoding="utf-8") as full:
         done = subprocess.run(["exmachinactl", "get", "/etc/hosts/1/ipaddr"], stdout=full, check=False,
                               stderr=subprocess.PIPE, text=True)
-    equal(done.returncode, 1)
+    equal(done.returncode, 10)
     has(done.stderr, "No space left")
+
+
+def test_nothing_found_is_said_by_the_status(t):
+    """The same for all verbs, and with JSON, which is then an empty list. A list of all may be empty."""
+    setup(t)
+    for words, empty in ((("ls", "/etc/hosts/9"), []), (("files", "/etc/exm-none*"), []),
+                         (("units", "exm-none*"), []), (("history", "--token=none"), []),
+                         (("print", "/etc/hosts/9"), {"nodes": [], "versions": None})):
+        done = ctl("-j", *words, user="bob", status=3)
+        equal([key for key in done.json], [key for key in empty], str(words))
+    begin_anew(t)
+    equal((ctl("history").out, ctl("-j", "history").json), ("", []))
+
+
+def test_a_full_disk_is_no_failed_change(t):
+    setup(t)
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(["exmachinactl", "-q", *SET, "-j"], stdout=full, stderr=subprocess.PIPE,
+                              text=True, check=False)
+    number = t.root.History.ListChanges(limit=1)[0]["id"]
+    equal((done.returncode, text()), (10, CHANGED))
+    has(done.stderr, f"change {number} is made", "No space left on device", f"exmachinactl show {number}")
+    # Who has left before the end has seen enough.
+    pipe = subprocess.run(["bash", "-o", "pipefail", "-c", "exmachinactl cat /etc/hosts | true"], check=False,
+                          capture_output=True, text=True)
+    equal((pipe.returncode, pipe.stderr), (0, ""))
+
+
+def test_messages_are_of_a_bearable_length(t):
+    setup(t)
+    word = 300000 * "x"
+    script = t.file("/run/exm-script", f"set /etc/hosts/1/ipaddr[{word} 192.0.2.50\n")
+    for line in (f"set /etc/hosts/1/ipaddr[{word} 1", f"{word} 1", f"mode /etc/hosts {word}",
+                 f"set /etc/{word}/1 1", f"mode '{' '.join(word)}' 1"):
+        script.write_text(line + "\n")
+        said = ctl("edit", str(script), status=None).err
+        assert len(said.encode()) < 10000, said[:200]
+    has(ctl(100000 * "y", status=2).err, "there is no verb 'yyy", "yyy[...]yyy", "yyy': '")
 
 
 def test_help_names_every_verb(t):
@@ -222,8 +276,11 @@ def test_script_is_all_or_nothing(t):
     script.write_text("set /etc/hosts/1/ipaddr 192.0.2.50\nprint /etc/hosts\n")
     has(ctl("edit", str(script), status=2).err, "/run/exm-script:2: 'print' is not an edit")
     script.write_bytes(b"set /etc/hosts/1/ipaddr \xff\n")
-    has(ctl("edit", str(script), status=1).err, "UTF-8")
+    has(ctl("edit", str(script), status=2).err, "UTF-8")
     equal(text(), HOSTS)
+    # As editors of other systems write it.
+    script.write_bytes(b"\xef\xbb\xbf# a comment\r\nset /etc/hosts/1/ipaddr 192.0.2.50\r\n\r\n")
+    equal(ctl("diff", "edit", str(script)).out, DIFF)
     script.write_text("set /etc/hosts/1/ipaddr 192.0.2.50\n")
     equal(ctl("diff", "edit", str(script)).out, DIFF)
     equal(text(), HOSTS)
@@ -242,7 +299,7 @@ def test_validators_are_heard(t):
     done = ctl(*bad, status=9)
     has(done.err, says, "nothing was changed", 'unsupported option "perhaps"')
     equal((done.out, text("/etc/ssh/sshd_config")), ("", before))
-    has(ctl(*bad, "--no-validate", status=1).err, "option validate away; here: run it without --no-validate")
+    has(ctl(*bad, "--no-validate", status=1).err, "; leave --no-validate away\n")
     has(ctl("validate", "set", "/etc/hosts/1/alias", "b").err, "no validator")
 
 
@@ -256,7 +313,8 @@ def test_expect_and_lens(t):
     ctl(*SET, "--expect", f"/etc/hosts={version}")
     equal(text(), CHANGED)
     t.file("/etc/exm-odd", "A=1\n")
-    has(ctl("text", "/etc/exm-odd", "-", stdin="A=2\n", status=1).err, "no lens covers", "; here it is --lens")
+    has(ctl("text", "/etc/exm-odd", "-", stdin="A=2\n", status=3).err, "no lens covers",
+        "; choose one with --lens for an edit, or ask")
     ctl("set", "/etc/exm-odd/A", "2", "--lens", "/etc/exm-odd=Shellvars.lns")
     equal(text("/etc/exm-odd"), "A=2\n")
 
@@ -266,7 +324,7 @@ def test_shell_reads_commands(t):
     script = "get /etc/hosts/1/ipaddr\nset /etc/hosts/1/ipaddr 192.0.2.50\nget /etc/hosts/1/ipaddr\ndiff\n"
     done = ctl("shell", stdin=script)
     equal(done.out, "127.0.0.1\n192.0.2.50\n" + DIFF)
-    has(done.err, "1 edits were not committed")
+    has(done.err, "1 edit was not committed")
     equal(text(), HOSTS)
     ctl("shell", stdin=script + "rollback\ncommit\n")
     equal(text(), HOSTS)
@@ -277,25 +335,78 @@ def test_shell_reads_commands(t):
     equal(text(), CHANGED)
 
 
+def test_shell_takes_text_from_a_file(t):
+    """As `text` does outside of it."""
+    setup(t)
+    t.file("/run/exm-text", "192.0.2.9 other\n")
+    ctl("shell", stdin="text /etc/hosts /run/exm-text\ncommit\n")
+    equal(text(), "192.0.2.9 other\n")
+    has(ctl("shell", stdin="text /etc/hosts -\ncommit\n", status=2).err, "name the file")
+    has(ctl("shell", stdin="text /etc/hosts /run/exm-none\ncommit\n", status=1).err, "/run/exm-none cannot be opened")
+    equal(text(), "192.0.2.9 other\n")
+
+
+def shell_with_an_edit(t):
+    client = start("shell")
+    t.undo(client.wait)
+    t.undo(client.kill)
+    client.stdin.write("set /etc/hosts/1/ipaddr 192.0.2.50\nget /etc/hosts/1/ipaddr\n")
+    client.stdin.flush()
+    equal(client.stdout.readline(), "192.0.2.50\n")
+    return client
+
+
+def test_shell_says_what_to_do_about_a_conflict(t):
+    setup(t)
+    client = shell_with_an_edit(t)
+    Path("/etc/hosts").write_text(HOSTS + "# more\n")
+    _, said = client.communicate("commit\n", timeout=60)
+    equal((client.returncode, text()), (5, HOSTS + "# more\n"))
+    has(said, "nothing was changed. 'rebase' makes the edits again on the file as it is now.\n")
+    Path("/etc/hosts").write_text(HOSTS)
+    client = shell_with_an_edit(t)
+    Path("/etc/hosts").write_text(HOSTS + "# more\n")
+    client.communicate("rebase\ncommit\n", timeout=60)
+    equal((client.returncode, text()), (0, CHANGED + "# more\n"))
+
+
+def test_shell_does_nothing_without_its_edits(t):
+    """They have ended with the service, whether or not it could say so."""
+    setup(t)
+    for end, why in ((daemon.restart, "shutdown"), (lambda: daemon.kill(t.root), "the service has ended")):
+        for command in ("commit", "rebase", "diff"):
+            client = shell_with_an_edit(t)
+            end()
+            out, said = client.communicate(command + "\n", timeout=60)
+            equal((client.returncode, out, text()), (1, "", HOSTS), command)
+            has(said, f"the transaction has ended ({why}), and its edits (1) with it: make them again")
+            has_not(said, "as they are now", "nothing had to be changed")
+
+
+test_shell_does_nothing_without_its_edits.ends_service = True
+
+
 # ---------------------------------------------------------------- history
 
 def test_history_shows_and_undoes(t):
     setup(t)
     begin_anew(t)
     t.rules.allow("alice", "write-config")
-    ctl(*SET, "-m", "tab\tand \\", user="alice")
+    ctl(*SET, "-m", "tab\tand \\\nuser: root", user="alice")
     row = ctl("history", user="alice").out
-    equal(row.split("\t")[0::1][2:], ["alice", "applied", "/etc/hosts", "tab\\tand \\\\", "", "\n"])
+    equal(row.split("\t")[0::1][2:],
+          ["alice", "applied", "/etc/hosts", "tab\\tand \\\\\\nuser: root", "", "\n"])
     number = row.split("\t")[0]
     equal(ctl("history", user="bob").out, "")
     equal(ctl("history", "--since=1h", "--file=/etc/hosts", "-n1", user="alice").out, row)
-    equal(ctl("history", "--before=1h", user="alice").out, "")
-    equal(ctl("history", "--state=pending", user="alice").out, "")
+    equal(ctl("history", "--before=1h", user="alice", status=3).out, "")
+    equal(ctl("history", "--state=pending", user="alice", status=3).out, "")
     ctl("history", "--all", user="alice", status=4)
     equal(ctl("history", "-j").json, t.root.History.ListChanges())
     shown = ctl("show", number, user="alice").out
     equal(shown.partition("\n\n")[2], DIFF)
-    has(shown, f"change {number} is applied\n", "message: tab\tand \\\n", "user: alice\n")
+    has(shown, f"change {number} is applied\n", "message: tab\\tand \\\\\\nuser: root\n", "user: alice\n")
+    equal(len(re.findall("^ *user: ", shown, re.M)), 1)
     equal(ctl("-j", "show", number).json["diffs"], [["/etc/hosts", DIFF]])
     ctl("show", number, user="bob", status=4)
     t.rules.allow("bob", "read-history")
@@ -305,7 +416,7 @@ def test_history_shows_and_undoes(t):
     equal(text(), CHANGED)
     equal(ctl("revert", number, user="alice").out, back)
     equal(text(), HOSTS)
-    has(ctl("revert", number, user="alice", status=5).err, "Option merge undoes", "; here it is --merge")
+    has(ctl("revert", number, user="alice", status=5).err, ". 'revert --merge' undoes only")
 
 
 def test_confirm_and_extend(t):
@@ -354,8 +465,58 @@ def test_what_nobody_can_tell_is_not_guessed(t):
         client.send_signal(signal.SIGTERM)
         _, said = client.communicate(timeout=60)
     equal(client.returncode, 7)
-    token = re.fullmatch(r"\nexmachinactl: interrupted; .* 'exmachinactl history --token (\S+)'\n", said)[1]
+    token = re.fullmatch(r"exmachinactl: interrupted; .* 'exmachinactl history --token (\S+)'\n", said)[1]
     equal((ctl("history", "--token", token).out.split("\t")[3], text()), ("applied", CHANGED))
+
+
+def test_a_service_that_ends_in_the_middle(t):
+    """What only reads is asked again; of what does not nobody claims that it was not done."""
+    setup(t)
+    get = ("get", "/etc/hosts/1/ipaddr")
+    t.root.ping()
+    with Cut("GetValue", forward=None) as cut:
+        os.kill(daemon.pid(t.root), signal.SIGSTOP)
+        client = start(*get, DBUS_SYSTEM_BUS_ADDRESS=cut.address)
+        assert cut.seen.wait(60)
+        t.root.bus("ListNames")  # the bus has had the call before
+        daemon.kill(t.root)
+        out, said = client.communicate(timeout=60)
+        equal((client.returncode, out), (0, "127.0.0.1\n"), said)
+    key = t.file("/run/exm-key", t.key("exm-cut", read=["/etc/hosts"]) + "\n", mode=0o600)
+    with Cut("WhoAmI", forward=False) as cut:
+        has(ctl("whoami", "--key-file", str(key), DBUS_SYSTEM_BUS_ADDRESS=cut.address).out, "key exm-cut")
+    t.unit(PROBE, PROBE_UNIT)
+    with Cut("Restart", forward=True) as cut:
+        done = ctl("restart", PROBE, status=7, DBUS_SYSTEM_BUS_ADDRESS=cut.address)
+    has(done.err, "whether this is done is not known: look before you do it again")
+
+
+def test_a_stopped_service_is_asked_by_the_token(t):
+    """The change has waited for its unit; whoever asks starts the service, which takes it back."""
+    setup(t)
+    begin_anew(t)
+    t.unit("exm-slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'read x < /run/exm-fifo'\n")
+    os.mkfifo("/run/exm-fifo")
+    t.undo(lambda: os.unlink("/run/exm-fifo"))
+    client = start(*SET, "--restart", "exm-slow", "--grace=0")
+    daemon.wait_for(lambda: text() == CHANGED, "the files are in place", 20)
+    daemon.stop()
+    out, said = client.communicate(timeout=60)
+    equal((client.returncode, out, text()), (1, "", HOSTS), said)
+    has(said, "asking what became of the change", "change 1 was interrupted: ")
+    equal(state(t.root, 1), "failed")
+
+
+def test_a_service_that_cannot_start(t):
+    daemon.stop()
+    t.undo(daemon.restart)
+    t.undo(lambda: daemon.run("systemctl", "unmask", "--runtime", daemon.SERVICE))
+    daemon.run("systemctl", "mask", "--runtime", daemon.SERVICE)
+    for words in (("get", "/etc/hosts/1/ipaddr"), SET, ("restart", PROBE)):
+        has(ctl(*words, status=6).err, "the service cannot be started (", "systemctl status exmachina")
+
+
+test_a_service_that_ends_in_the_middle.ends_service = True
 
 
 def test_monitor_prints_what_happens(t):
@@ -396,7 +557,7 @@ def test_units(t):
     for verb in ("reload", "reload-or-restart", "restart"):
         equal(ctl("-j", verb, name).json, [{"unit": PROBE, "result": "done", "active_state": "active"}])
     ctl("stop", name)
-    has(ctl("set", "/etc/hosts/1/alias", "a", "--reload", name, status=1).err, "use option restart; here it is --restart")
+    has(ctl("set", "/etc/hosts/1/alias", "a", "--reload", name, status=1).err, ". To have it started use --restart\n")
     has(ctl("stop", name, "exm-none", PROBE, status=3).err, "exm-none.service", "now inactive")
     equal(ctl("-j", "status", PROBE, status=3).json[0]["active_state"], "inactive")
     has(ctl("enable", "--now", name).err, "multi-user.target.wants/exm-probe.service, a link to")
@@ -460,7 +621,7 @@ def test_time_zone(t):
     ctl("--no-ask-password", "timezone", "Europe/Vienna", user="bob", status=4)
     ctl("timezone", "Europe/Vienna")
     equal(ctl("-j", "timezone").json, "Europe/Vienna")
-    has(ctl("timezone", "Nowhere/Land", status=1).err, "Nowhere/Land", "; here: exmachinactl timezones")
+    has(ctl("timezone", "Nowhere/Land", status=2).err, "Nowhere/Land", "; see 'exmachinactl timezones'")
     ctl("revert", str(t.root.History.ListChanges(limit=1)[0]["id"]))
     equal(ctl("timezone").out, before)
     equal(ctl("complete", "timezones", "Europe/Vien").out, "Europe/Vienna\n")

@@ -33,14 +33,14 @@ def test_status_install_remove(t):
     equal(done.out, "")
     has(done.err, "nothing had to be changed")
     done = package("remove", "exm-base", status=1)
-    has(done.err, "exm-needs", "Option allow_more_removals", "; here it is --allow-more-removals")
+    has(done.err, "exm-needs", ". --allow-more-removals agrees to that\n")
     equal((done.out, installed("exm-base")), ("", "1.0"))
     gone = package("-j", "remove", "exm-base", "--allow-more-removals").json
     equal(sorted(gone, key=str), [{"action": "remove", "name": name, "version": "1.0"}
                                   for name in ("exm-base", "exm-needs")])
     done = package("-q", "install", "exm-base")
     equal((done.out, done.err, installed("exm-base")), ("", "", "1.0"))
-    has(package("install", "exm-nowhere", status=3).err, "exm-nowhere", "? Here: exmachinactl package refresh")
+    has(package("install", "exm-nowhere", status=3).err, "exm-nowhere", "fresh ('exmachinactl package refresh')?\n")
     has(package("install", "exm-fails", status=1).err, "the first line")
     for words in (("status",), ("refresh", "exm-base"), ("frobnicate",), ("install",),
                   ("--allow-more-removals", "status", "dpkg"), ("--dry-run", "install", "exm-base")):

@@ -2,6 +2,7 @@
 """exmachinactl on a terminal: the countdown, passwords, tables and colours, completion, the shell."""
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -70,6 +71,19 @@ def test_interrupt_lets_the_time_run(t):
     terminal.wait("[y]es")
     t.root.History.Confirm(last(t))
     terminal.wait("kept by somebody else", "status 0.")
+
+
+def test_the_end_of_the_countdown_has_its_own_line(t):
+    terminal = setup(t)
+    commit(terminal, 300)
+    terminal.keys("C-d")
+    terminal.wait("status 8.")
+    terminal.clear()
+    t.root.History.Confirm(last(t))
+    terminal.type("exmachinactl set /etc/hosts/1/ipaddr 192.0.2.51 --confirm 300; echo status $?.")
+    terminal.wait("Keep change", "[y]es")
+    terminal.keys("C-d")
+    has(terminal.wait("status 8."), f"\nexmachinactl: not confirmed: change {last(t)} is taken back in ")
 
 
 def test_countdown_over_ssh(t):
@@ -149,6 +163,31 @@ def test_password_is_asked_for_on_the_terminal(t):
     terminal.wait(f"change {change} is applied", "user: root", "status 0.")
 
 
+def echoes(terminal):
+    terminal.type("echo a line of text")
+    terminal.wait("$ echo a line of text\na line of text")
+
+
+def test_a_password_that_is_not_given(t):
+    """Ctrl-C leaves a terminal that shows what is typed, and nothing was done."""
+    terminal = setup(t, "alice")
+    for words, says in (("-q set /etc/hosts/1/ipaddr 192.0.2.50", "org.exmachina1.write-config: not authorised"),
+                        ("restart systemd-journald", "org.exmachina1.manage-units: not authorised"),
+                        ("key list", "org.exmachina1.manage-keys: not authorised")):
+        terminal.type(f"exmachinactl {words}; echo status $?.")
+        terminal.wait("Password: ")
+        terminal.keys("C-c")
+        terminal.wait(f"\nexmachinactl: {says}; no password was given, and nothing was done\nstatus 4.")
+        echoes(terminal)
+        terminal.clear()
+    terminal.type("exmachinactl --key-file - get /etc/hosts/1/ipaddr; echo status $?.")
+    terminal.wait("Key: ")
+    terminal.keys("C-c")
+    terminal.wait("\n$ ")
+    echoes(terminal)
+    equal(text(), HOSTS)
+
+
 # ---------------------------------------------------------------- what a terminal shows
 
 def test_tables_colours_and_control_characters(t):
@@ -178,6 +217,27 @@ def test_pager_comes_where_it_is_wanted(t):
     terminal.clear()
     terminal.type("exmachinactl --no-pager print /etc/hosts/1; SUDO_UID=1 exmachinactl print /etc/hosts/2")
     has_not(terminal.wait('/etc/hosts/2/alias = "files"'), "paged")
+
+
+def test_a_broken_pager_hides_nothing(t):
+    terminal = setup(t, "alice")
+    for pager in ("exm-none", "false", "true", "exec 0<&-; exit 3"):
+        terminal.type(f"EXMACHINA_PAGER='{pager}' exmachinactl get /etc/hosts/1; EXMACHINA_PAGER='{pager}' "
+                      "exmachinactl print /etc/hosts/1/canonical; echo status $?.")
+        terminal.wait(f"exmachinactl: the pager '{pager}' shows nothing: ",
+                      '\n/etc/hosts/1/canonical = "localhost"\nstatus 0.')
+        terminal.clear()
+    # One that has shown a part is not broken, whatever its status.
+    terminal.type("EXMACHINA_PAGER='head -n 1; exit 3' exmachinactl print /etc/hosts/1; echo status $?.")
+    has_not(terminal.wait("\n/etc/hosts/1\nstatus 0."), "canonical", "shows nothing")
+
+
+def test_a_message_of_lines_stays_on_its_line(t):
+    terminal = setup(t)
+    t.root.Config.Apply([("set", ["/files/etc/hosts/1/alias", "me"])], message="one\ntwo\t\\x1b")
+    number = last(t)
+    terminal.type(f"exmachinactl --no-pager --no-legend history -n1; exmachinactl --no-pager show {number}")
+    terminal.wait(" /etc/hosts one\\ntwo\\t\\x1b", "message: one\\ntwo\\t\\x1b\n")
 
 
 # ---------------------------------------------------------------- completion
@@ -240,7 +300,7 @@ def test_shell_edits_completes_and_remembers(t):
     terminal.type("set /etc/hosts/1/ipaddr 192.0.2.50")
     terminal.wait("exmachina*> ")
     terminal.type("quit")
-    terminal.wait("1 edits are not written")
+    terminal.wait("1 edit is not written")
     equal(text(), HOSTS)
     terminal.keys("Up", "Up", "Enter")  # sets it again
     terminal.type("commit --message 'in the shell' --confirm 100")
@@ -252,3 +312,52 @@ def test_shell_edits_completes_and_remembers(t):
     terminal.wait("status 0.")
     for name in os.listdir("/root"):
         has_not(name, "editline", "exmachina")
+
+
+def test_shell_loses_no_edits_by_a_key(t):
+    terminal = setup(t)
+    terminal.type("exmachinactl shell; echo status $?.")
+    terminal.wait("exmachina> ")
+    terminal.type("set /etc/hosts/1/alias gr\u00fc\u00df")
+    terminal.wait("exmachina*> ")
+    terminal.keys("-l", "rollback")
+    terminal.wait("exmachina*> rollback")
+    terminal.keys("C-c")
+    terminal.wait("exmachina*> rollback\nexmachina*> ")
+    terminal.type("get /etc/hosts/1/alias")
+    terminal.wait("\ngr\u00fc\u00df\nexmachina*>")
+    # A service that does not answer is not waited for.
+    service = daemon.pid(t.root)
+    t.undo(lambda: os.kill(service, signal.SIGCONT))
+    os.kill(service, signal.SIGSTOP)
+    terminal.type("get /etc/hosts/1/ipaddr")
+    terminal.keys("C-c")
+    terminal.wait("exmachinactl: interrupted\nexmachina*>")
+    os.kill(service, signal.SIGCONT)
+    terminal.keys("C-d")
+    terminal.wait("1 edit is not written: ")
+    terminal.clear()
+    terminal.type("diff")
+    terminal.wait("+127.0.0.1  localhost gr\u00fc\u00df", "exmachina*> ")
+    terminal.keys("C-d")
+    terminal.wait("1 edit is not written: ")
+    terminal.keys("C-d")
+    terminal.wait("1 edit was not committed and is dropped\nstatus 0.")
+    equal(text(), HOSTS)
+
+
+def test_shell_takes_text_from_the_terminal(t):
+    terminal = setup(t)
+    terminal.type("exmachinactl shell")
+    terminal.wait("exmachina> ")
+    terminal.type("text /etc/hosts -")
+    terminal.wait("end the text with Ctrl-D")
+    terminal.type("192.0.2.9 other")
+    terminal.keys("C-d")
+    terminal.wait("exmachina*> ")
+    terminal.type("commit")
+    terminal.wait("is made; ")
+    equal(text(), "192.0.2.9 other\n")
+    terminal.type("text /etc/hosts -")
+    terminal.keys("C-c")
+    terminal.wait("\nexmachina> ")

@@ -103,6 +103,35 @@ static void a_script_is_its_edits(void **state)
         assert_int_equal(script.edits[1].line, 5);
 }
 
+static void editors_of_other_systems_may_write_it(void **state)
+{
+        static const char text[] = "\xEF\xBB\xBF# a comment\r\n"
+                                   "set /etc/a 'b '\r\n"
+                                   "\r\n"
+                                   "clear /etc/c \r\n"
+                                   "set /etc/d e\rf\r\r\n"
+                                   "save\r";
+        static const char *const values[] = { "b ", NULL, "e\rf\r" };
+        _cleanup_script_ Script script = { 0 };
+        char *problem = NULL;
+        unsigned line;
+
+        assert_int_equal(script_parse(&script, text, &problem, &line), 0);
+        assert_int_equal(script.n, ELEMENTSOF(values));
+        for (size_t i = 0; i < script.n; i++)
+                if (values[i])
+                        assert_string_equal(script.edits[i].arguments[1], values[i]);
+        assert_string_equal(script.edits[1].arguments[0], "/files/etc/c");
+        assert_null(script.edits[1].arguments[1]);
+        script_done(&script);
+        assert_int_equal(script_parse(&script, "set /a 'b\r\n", &problem, &line), 1);
+        assert_non_null(strstr(problem, "no second '"));
+        free(problem);
+        assert_int_equal(script_parse(&script, "set /a b\\\r\n", &problem, &line), 1);
+        assert_non_null(strstr(problem, "at the end of a line"));
+        free(problem);
+}
+
 static void what_is_no_edit_names_its_line(void **state)
 {
         static const struct {
@@ -152,6 +181,7 @@ int main(void)
                 cmocka_unit_test(words_are_split),
                 cmocka_unit_test(what_cannot_be_split_is_explained),
                 cmocka_unit_test(a_script_is_its_edits),
+                cmocka_unit_test(editors_of_other_systems_may_write_it),
                 cmocka_unit_test(what_is_no_edit_names_its_line),
                 cmocka_unit_test(every_verb_takes_what_its_synopsis_says),
         };

@@ -75,7 +75,8 @@ static void a_terminal_gets_no_control_characters(void **state)
                 { "plain \\ text", true, "plain \\ text" },
                 { "a\x1b[31mb", true, "a\\x1b[31mb" },
                 { "one\ntwo\tthree\r", true, "one\ntwo\tthree\\x0d" },
-                { "one\ntwo", false, "one\\x0atwo" },
+                { "one\ntwo\t\\n", false, "one\\ntwo\t\\n" },
+                { "\x1b \\", false, "\\x1b \\" },
                 { "\xC2\x9B"
                   "31m",
                   true, "\\x9b31m" },
@@ -92,6 +93,76 @@ static void a_terminal_gets_no_control_characters(void **state)
                 assert_string_equal(shown, table[i].shown);
                 free(shown);
         }
+}
+
+static void what_is_on_a_line_stays_on_it(void **state)
+{
+        static const struct {
+                const char *text, *line, *cell, *cell_on_terminal;
+        } table[] = {
+                { "plain", "plain", "plain", "plain" },
+                { "a\nb\tc\\n", "a\\nb\tc\\n", "a\\nb\\tc\\\\n", "a\\nb\\tc\\n" },
+                { "\x1b[1m\r", "\x1b[1m\r", "\x1b[1m\r", "\\x1b[1m\\x0d" },
+                { "", "", "", "" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                char *shown[] = { text_for_line(table[i].text), text_for_cell(table[i].text, false),
+                                  text_for_cell(table[i].text, true) };
+
+                assert_string_equal(shown[0], table[i].line);
+                assert_string_equal(shown[1], table[i].cell);
+                assert_string_equal(shown[2], table[i].cell_on_terminal);
+                for (size_t k = 0; k < ELEMENTSOF(shown); k++)
+                        free(shown[k]);
+        }
+}
+
+static void what_is_too_long_loses_its_middle(void **state)
+{
+        static const char plain[] = "two words\nand a line";
+        char *shown = text_shorten(plain), word[1001], words[20001];
+
+        assert_string_equal(shown, plain);
+        free(shown);
+        for (size_t i = 0; i < 500; i++)
+                memcpy(word + 2 * i, "\xC3\xBC", 2); /* of two bytes each */
+        word[1000] = '\0';
+        shown = text_shorten(word);
+        assert_int_equal(strlen(shown), TEXT_WORD_MAX / 2 + strlen("[...]") + TEXT_WORD_MAX / 4);
+        assert_memory_equal(shown + TEXT_WORD_MAX / 2, "[...]\xC3\xBC", 7);
+        free(shown);
+        shown = text_shorten(word + 1); /* cut between two characters here, too */
+        assert_memory_equal(strstr(shown, "[...]") - 2, "\xC3\xBC[...]\xC3\xBC", 9);
+        free(shown);
+        memset(words, ' ', 20000);
+        words[20000] = '\0';
+        shown = text_shorten(words);
+        assert_in_range(strlen(shown), TEXT_SENTENCE_MAX / 2, TEXT_SENTENCE_MAX);
+        free(shown);
+}
+
+static void positions_are_those_of_what_was_typed(void **state)
+{
+        static const struct {
+                const char *typed;
+                size_t long_one, short_one;
+        } table[] = {
+                { "/etc/hosts/)", 18, 12 },
+                { "/etc/hosts/[", 40, 13 },
+                { "/files/etc/)", 12, 12 },
+                { "/a|/b|)", 19, 7 },
+                { "/a|/files/b|)", 19, 13 },
+                { "//a[/b", 12, 6 },
+                { "/a[b=/c/)]", 21, 9 },
+                { "hosts", 1, 1 },
+                { "/etc", 3, 1 },
+                { "", 1, 1 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                assert_int_equal(path_position(table[i].typed, table[i].long_one),
+                                 table[i].short_one);
 }
 
 static void values_are_quoted(void **state)
@@ -152,6 +223,9 @@ int main(void)
                 cmocka_unit_test(short_paths_are_made_long),
                 cmocka_unit_test(what_was_shortened_is_the_same_path_again),
                 cmocka_unit_test(a_terminal_gets_no_control_characters),
+                cmocka_unit_test(what_is_on_a_line_stays_on_it),
+                cmocka_unit_test(what_is_too_long_loses_its_middle),
+                cmocka_unit_test(positions_are_those_of_what_was_typed),
                 cmocka_unit_test(values_are_quoted),
                 cmocka_unit_test(moments_are_read),
                 cmocka_unit_test(numbers_are_nothing_but_digits),
