@@ -18,6 +18,7 @@
 
 #include "util/utf8.h"
 #include "worker/paths.h"
+#include "worker/plain.h"
 #include "worker/query.h"
 
 #define TARGET      TREE_OWN_VARIABLES "target"
@@ -217,70 +218,33 @@ static int set_nodes(Tree *tree, const char *expression, const char *value, SetM
         return 0;
 }
 
-/* One node, found by the index instead of Augeas: what many edits in a row are made of. *ret_done
- * false: it is not for this way, and nothing was done. */
-static int set_by_index(Tree *tree, const char *path, const char *value, bool *ret_done, Failure *f)
-{
-        char node_path[CURSOR_PATH_BYTES];
-        const char *now = NULL;
-        uint32_t node = FLAT_NONE;
-        Paths *paths = NULL;
-        TreeFile *file;
-        int r;
-
-        *ret_done = false;
-        if (!paths_worth(tree))
-                return 0;
-        r = paths_get(tree, &paths);
-        if (r == 0)
-                node = paths_find(paths, path);
-        if (node == FLAT_NONE)
-                return r == -EOPNOTSUPP ? 0 : r;
-        file = tree_file_of_node(tree, path);
-        if (!file || file->problem || paths_depth(paths, node) <= file->depth)
-                return 0;
-        *ret_done = true;
-        r = paths_go(paths, node, file->depth, node_path);
-        if (r == 0 && aug_get(tree->aug, node_path, &now) != 1)
-                r = -EIO;
-        if (r < 0 || (now && value ? strcmp(now, value) == 0 : now == value))
-                return r;
-        r = tree_mark_values(tree, file);
-        if (r == 0 && aug_setm(tree->aug, node_path, NULL, value) < 0)
-                r = tree_augeas_failure(tree, path, f);
-        return r;
-}
-
 /* The one node, made if it is not there. */
-static int set_one(Tree *tree, const char *path, const char *value, uint32_t *count, Failure *f)
+static int set_one(Tree *tree, const char *path, const char *value, SetMode mode, uint32_t *count,
+                   Failure *f)
 {
         bool done;
         int r;
 
         r = query_check_expression(path, f);
         if (r == 0)
-                r = set_by_index(tree, path, value, &done, f);
-        if (r != 0)
-                return r;
-        if (!done)
-                return set_nodes(tree, path, value, SET_ONE, count, f);
-        *count = 1;
-        return 0;
+                r = plain_set(tree, path, value, mode == SET_TOUCH ? PLAIN_TOUCH : PLAIN_SET, &done,
+                              count, f);
+        return r != 0 || done ? r : set_nodes(tree, path, value, mode, count, f);
 }
 
 static int run_set(Tree *tree, char *const *args, uint32_t *count, Failure *f)
 {
-        return set_one(tree, args[0], args[1], count, f);
+        return set_one(tree, args[0], args[1], SET_ONE, count, f);
 }
 
 static int run_clear(Tree *tree, char *const *args, uint32_t *count, Failure *f)
 {
-        return set_one(tree, args[0], NULL, count, f);
+        return set_one(tree, args[0], NULL, SET_ONE, count, f);
 }
 
 static int run_touch(Tree *tree, char *const *args, uint32_t *count, Failure *f)
 {
-        return set_nodes(tree, args[0], NULL, SET_TOUCH, count, f);
+        return set_one(tree, args[0], NULL, SET_TOUCH, count, f);
 }
 
 /* SUB is evaluated with each node of BASE in turn as Augeas' context, which is what aug_setm()
@@ -330,7 +294,7 @@ static int check_label(const char *label, Failure *f)
 static int run_ins(Tree *tree, char *const *args, uint32_t *count, Failure *f)
 {
         _cleanup_query_ Query query = { 0 };
-        bool before = strcmp(args[1], "before") == 0;
+        bool before = strcmp(args[1], "before") == 0, done;
         int r;
 
         if (!before && strcmp(args[1], "after") != 0)
@@ -339,7 +303,12 @@ static int run_ins(Tree *tree, char *const *args, uint32_t *count, Failure *f)
                                    args[1]);
         r = check_label(args[0], f);
         if (r == 0)
-                r = claim_one(tree, TARGET, args[2], NEED_WITHIN_FILE, &query, f);
+                r = query_check_expression(args[2], f);
+        if (r == 0)
+                r = plain_insert(tree, args[2], args[0], before, &done, count, f);
+        if (r != 0 || done)
+                return r;
+        r = claim_one(tree, TARGET, args[2], NEED_WITHIN_FILE, &query, f);
         if (r != 0)
                 return r;
         if (aug_insert(tree->aug, "$" TARGET, args[0], before) < 0)
@@ -351,8 +320,14 @@ static int run_ins(Tree *tree, char *const *args, uint32_t *count, Failure *f)
 static int run_rm(Tree *tree, char *const *args, uint32_t *count, Failure *f)
 {
         _cleanup_query_ Query query = { 0 };
+        bool done;
         int r;
 
+        r = query_check_expression(args[0], f);
+        if (r == 0)
+                r = plain_remove(tree, args[0], &done, count, f);
+        if (r != 0 || done)
+                return r;
         r = query_evaluate(&query, tree, TARGET, args[0], f);
         if (r == 0)
                 r = claim_nodes(tree, &query, args[0], NEED_FILE, f);
@@ -440,8 +415,16 @@ static int prepare_transfer(Tree *tree, char *const *args, bool remove_source, F
 
 static int run_mv(Tree *tree, char *const *args, uint32_t *count, Failure *f)
 {
+        bool done;
         int r;
 
+        r = query_check_expression(args[0], f);
+        if (r == 0)
+                r = query_check_expression(args[1], f);
+        if (r == 0)
+                r = plain_move(tree, args[0], args[1], &done, count, f);
+        if (r != 0 || done)
+                return r;
         r = prepare_transfer(tree, args, /* remove_source= */ true, f);
         if (r != 0)
                 return r;

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * paths.c - two hash tables over the nodes: by identity, and by parent, label and number.
- *
- * The number of a node is its place among the siblings of the same label, from 1. A path has it in
- * brackets if there are several. Tables are open-addressed, half empty at least, and hold indexes
- * of nodes. Labels are hostile: the hash is seeded.
+ * paths.c - from a tree to the index, from nodes to paths and back.
  */
-#include "worker/paths.h"
+#include "worker/paths-private.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -16,111 +12,103 @@
 #define SPECIAL "][|/=()!,\\ \t\n\v\f\r" /* what pathx_escape_name() of Augeas escapes */
 #define PLAIN   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.#"
 
-#define LOOKUPS_MAX 65536U
-
-struct Paths {
-        Flat flat;
-        uint32_t *number; /* of each node among its namesakes */
-        uint32_t *count;  /* of namesakes, at the first of them */
-        uint32_t *first;  /* the first namesake */
-        uint32_t *by_id;
-        uint32_t *by_name;
-        uint32_t mask; /* of both tables */
-        uint64_t seed;
-        Cursor cursor;
-};
-
-static uint64_t mix(uint64_t h)
-{
-        h ^= h >> 32;
-        h *= 0x9E3779B97F4A7C15U;
-        return h ^ h >> 29;
-}
-
-static uint64_t hash_name(const Paths *paths, uint32_t parent, const char *label, size_t size,
-                          uint32_t number)
-{
-        uint64_t h = paths->seed ^ ((uint64_t)parent << 32 | number);
-
-        for (size_t i = 0; i < size; i++)
-                h = mix(h ^ (unsigned char)label[i]);
-        return mix(h);
-}
-
-/* Where the node is in the table, or the empty place for it. */
-static uint32_t *find_name(const Paths *paths, uint32_t parent, const char *label, size_t size,
-                           uint32_t number)
-{
-        uint64_t h = hash_name(paths, parent, label, size, number);
-
-        for (;; h++) {
-                uint32_t *slot = &paths->by_name[h & paths->mask];
-                const FlatNode *node;
-
-                if (*slot == FLAT_NONE)
-                        return slot;
-                node = &paths->flat.nodes[*slot];
-                if (node->parent == parent && paths->number[*slot] == number &&
-                    strncmp(node->label, label, size) == 0 && node->label[size] == '\0')
-                        return slot;
-        }
-}
+#define LOOKUPS_MAX  65536U
+#define VARIABLE     TREE_OWN_VARIABLES "paths"
+#define NEAR         32U /* siblings */
+#define NUMBER_NONE  0U
+#define NUMBER_LAST  (UINT32_MAX - 1)
+#define NUMBER_NEW   UINT32_MAX
+#define NUMBER_LIMIT 100000000U
 
 static uint32_t *find_id(const Paths *paths, const char *id)
 {
-        uint64_t h = mix((uintptr_t)id ^ paths->seed);
+        uint64_t h = paths_mix((uintptr_t)id ^ paths->seed);
 
         for (;; h++) {
-                uint32_t *slot = &paths->by_id[h & paths->mask];
+                uint32_t *slot = &paths->by_id[h & paths->id_mask];
 
-                if (*slot == FLAT_NONE || paths->flat.nodes[*slot].id == id)
+                if (*slot == FLAT_NONE || paths->nodes[*slot].label == id)
                         return slot;
         }
 }
 
-static void add_node(Paths *paths, uint32_t i)
+void paths_link_child(Paths *paths, uint32_t node, uint32_t parent, uint32_t previous)
 {
-        const FlatNode *node = &paths->flat.nodes[i];
-        size_t size = strlen(node->label);
-        uint32_t first = *find_name(paths, node->parent, node->label, size, 1);
+        PathsNode *nodes = paths->nodes, *added = &nodes[node];
+        uint32_t next = previous == FLAT_NONE ? nodes[parent].first : nodes[previous].next;
 
-        if (first == FLAT_NONE)
-                first = i;
-        paths->first[i] = first;
-        paths->number[i] = ++paths->count[first];
-        *find_name(paths, node->parent, node->label, size, paths->number[i]) = i;
-        *find_id(paths, node->id) = i;
+        added->parent = parent;
+        added->depth = nodes[parent].depth + 1;
+        added->previous = previous;
+        added->next = next;
+        *(previous == FLAT_NONE ? &nodes[parent].first : &nodes[previous].next) = node;
+        *(next == FLAT_NONE ? &nodes[parent].last : &nodes[next].previous) = node;
 }
 
-static int allocate(Paths *paths)
+PathsNode paths_new_node(const char *label)
 {
-        size_t n = paths->flat.n, slots = 16;
+        return (PathsNode){ .label = label,
+                            .parent = FLAT_NONE,
+                            .first = FLAT_NONE,
+                            .last = FLAT_NONE,
+                            .previous = FLAT_NONE,
+                            .next = FLAT_NONE,
+                            .previous_namesake = FLAT_NONE,
+                            .next_namesake = FLAT_NONE,
+                            .certain_last = FLAT_NONE };
+}
 
-        while (slots < 2 * n)
-                slots *= 2;
-        paths->mask = (uint32_t)(slots - 1);
-        paths->number = calloc(n + 1, sizeof(uint32_t));
-        paths->count = calloc(n + 1, sizeof(uint32_t));
-        paths->first = calloc(n + 1, sizeof(uint32_t));
-        paths->by_id = malloc(slots * sizeof(uint32_t));
-        paths->by_name = malloc(slots * sizeof(uint32_t));
-        if (!paths->number || !paths->count || !paths->first || !paths->by_id || !paths->by_name)
-                return -ENOMEM;
-        memset(paths->by_id, 0xFF, slots * sizeof(uint32_t));
-        memset(paths->by_name, 0xFF, slots * sizeof(uint32_t));
+/* ---- making it ---- */
+
+/* Nodes come in document order: each behind its siblings that are there. */
+static int take_node(Paths *paths, const FlatNode *from)
+{
+        uint32_t node = paths->n_nodes++;
+        uint32_t parent = from->parent == FLAT_NONE ? PATHS_ROOT : from->parent + 1;
+        int r;
+
+        paths->nodes[node] = paths_new_node(from->label);
+        paths_link_child(paths, node, parent, paths->nodes[parent].last);
+        r = namesakes_append(paths, node);
+        if (r < 0)
+                return r;
+        paths->nodes[node].number = paths->namesakes[paths->nodes[node].namesakes].count;
+        *find_id(paths, from->label) = node;
         return 0;
+}
+
+static int take_nodes(Paths *paths)
+{
+        _cleanup_flat_ Flat flat = { 0 };
+        int r;
+
+        r = flat_read(&flat, paths->tree, TREE_CONTEXT_ROOT, FLAT_BORROWED);
+        if (r < 0)
+                return r;
+        paths->n_allocated = (uint32_t)flat.n + 1;
+        paths->nodes = calloc(paths->n_allocated, sizeof(*paths->nodes));
+        paths->by_id = paths_new_table(paths->n_allocated, &paths->id_mask);
+        if (!paths->nodes || !paths->by_id)
+                return -ENOMEM;
+        paths->nodes[PATHS_ROOT] = paths_new_node("");
+        paths->n_nodes = 1;
+        for (size_t i = 0; i < flat.n && r == 0; i++)
+                r = take_node(paths, &flat.nodes[i]);
+        return r;
 }
 
 Paths *paths_free(Paths *paths)
 {
         if (!paths)
                 return NULL;
-        flat_done(&paths->flat);
-        free(paths->number);
-        free(paths->count);
-        free(paths->first);
-        free(paths->by_id);
+        for (Label *label = paths->labels, *next; label; label = next) {
+                next = label->next;
+                free(label);
+        }
+        free(paths->nodes);
+        free(paths->namesakes);
         free(paths->by_name);
+        free(paths->by_id);
         free(paths);
         return NULL;
 }
@@ -141,33 +129,36 @@ int paths_get(Tree *tree, Paths **ret)
                 return -ENOMEM;
         if (getrandom(&paths->seed, sizeof(paths->seed), 0) < 0)
                 return -errno;
-        r = flat_read(&paths->flat, tree, TREE_CONTEXT_ROOT, FLAT_BORROWED);
-        if (r == 0)
-                r = allocate(paths);
+        paths->tree = tree;
+        paths->at = FLAT_NONE;
+        r = take_nodes(paths);
         if (r < 0)
                 return r;
-        for (uint32_t i = 0; i < paths->flat.n; i++)
-                add_node(paths, i);
-        paths->cursor = (Cursor){
-                .tree = tree,
-                .flat = &paths->flat,
-                .root = TREE_CONTEXT_ROOT,
-                .variable = TREE_OWN_VARIABLES "paths",
-                .at = FLAT_NONE,
-        };
         *ret = tree->paths = TAKE_PTR(paths);
         tree->n_lookups = 0;
         return 0;
 }
 
+bool paths_are_ordered(const Tree *tree)
+{
+        return tree->paths && tree->paths->by_id;
+}
+
+int paths_get_ordered(Tree *tree, Paths **ret)
+{
+        if (tree->paths && !tree->paths->by_id)
+                tree->paths = paths_free(tree->paths);
+        return paths_get(tree, ret);
+}
+
 void paths_drop(Tree *tree)
 {
+        if (!tree->paths)
+                return;
         /* One that was made and hardly used: the next has to wait twice as long. */
-        if (tree->paths && tree->n_lookups < tree->lookups_worth)
-                tree->lookups_worth *= 2;
-        else if (tree->paths)
-                tree->lookups_worth = PATHS_WORTH;
-        if (tree->lookups_worth < PATHS_WORTH || tree->lookups_worth > LOOKUPS_MAX)
+        tree->lookups_worth =
+                tree->n_lookups >= tree->lookups_worth ? PATHS_WORTH : 2 * tree->lookups_worth;
+        if (tree->lookups_worth > LOOKUPS_MAX)
                 tree->lookups_worth = PATHS_WORTH;
         tree->paths = paths_free(tree->paths);
         tree->n_lookups = 0;
@@ -178,6 +169,8 @@ bool paths_worth(Tree *tree)
         tree->n_lookups++;
         return tree->paths || tree->n_lookups > tree->lookups_worth;
 }
+
+/* ---- from nodes to paths ---- */
 
 uint32_t paths_of_node(const Paths *paths, const Tree *tree, const char *variable, int i)
 {
@@ -190,19 +183,19 @@ uint32_t paths_of_node(const Paths *paths, const Tree *tree, const char *variabl
 
 uint32_t paths_depth(const Paths *paths, uint32_t node)
 {
-        return paths->flat.nodes[node].depth;
+        return paths->nodes[node].depth;
 }
 
 static char *write_step(const Paths *paths, uint32_t node, char *to)
 {
         *to++ = '/';
-        for (const char *p = paths->flat.nodes[node].label; *p != '\0'; p++) {
+        for (const char *p = paths->nodes[node].label; *p != '\0'; p++) {
                 if (strchr(SPECIAL, *p))
                         *to++ = '\\';
                 *to++ = *p;
         }
-        if (paths->count[paths->first[node]] > 1)
-                to += sprintf(to, "[%u]", paths->number[node]);
+        if (paths->namesakes[paths->nodes[node].namesakes].count > 1)
+                to += sprintf(to, "[%u]", paths->nodes[node].number);
         return to;
 }
 
@@ -212,9 +205,9 @@ char *paths_make(const Paths *paths, uint32_t node)
         uint32_t steps[FLAT_DEPTH_MAX], n = 0;
         char *path, *to;
 
-        for (; node != FLAT_NONE; node = paths->flat.nodes[node].parent) {
+        for (; node != PATHS_ROOT; node = paths->nodes[node].parent) {
                 steps[n++] = node;
-                size += 2 * strlen(paths->flat.nodes[node].label) + sizeof("/[4294967295]");
+                size += 2 * strlen(paths->nodes[node].label) + sizeof("/[4294967295]");
         }
         path = malloc(size);
         if (!path)
@@ -224,6 +217,28 @@ char *paths_make(const Paths *paths, uint32_t node)
                 to = write_step(paths, steps[--n], to);
         *to = '\0';
         return path;
+}
+
+/* ---- from paths to nodes ---- */
+
+/* What stands in brackets. Returns: false if it is something else than a number or last(). */
+static bool read_number(const char **path, uint32_t *ret)
+{
+        const char *p = *path;
+
+        if (strncmp(p, "last()", strlen("last()")) == 0) {
+                p += strlen("last()");
+                *ret = NUMBER_LAST;
+                if (strncmp(p, "+1", strlen("+1")) == 0) {
+                        p += strlen("+1");
+                        *ret = NUMBER_NEW;
+                }
+        } else {
+                for (*ret = 0; isdigit((unsigned char)*p) && *ret < NUMBER_LIMIT; p++)
+                        *ret = 10 * *ret + (uint32_t)(*p - '0');
+        }
+        *path = p + 1;
+        return *ret != NUMBER_NONE && *p == ']';
 }
 
 /* Takes "/label" or "/label[3]" off the path. Returns: false if that is not what it begins with. */
@@ -237,17 +252,23 @@ static bool next_step(const char **path, const char **ret_label, size_t *ret_siz
         *ret_label = p;
         *ret_size = strspn(p, PLAIN);
         p += *ret_size;
-        *ret_number = 0;
+        *ret_number = NUMBER_NONE;
         if (*ret_size == 0 || **ret_label == '.')
                 return false;
         if (*p == '[') {
-                for (p++; isdigit((unsigned char)*p) && *ret_number < 100000000; p++)
-                        *ret_number = 10 * *ret_number + (uint32_t)(*p - '0');
-                if (*ret_number == 0 || *p++ != ']')
+                p++;
+                if (!read_number(&p, ret_number))
                         return false;
         }
         *path = p;
         return true;
+}
+
+bool paths_next_step(const char **path, const char **ret_label, size_t *ret_size)
+{
+        uint32_t number;
+
+        return next_step(path, ret_label, ret_size, &number);
 }
 
 bool paths_is_plain(const char *path)
@@ -261,27 +282,134 @@ bool paths_is_plain(const char *path)
         return *path == '\0';
 }
 
-uint32_t paths_find(const Paths *paths, const char *path)
+/* The one node of a step. Returns: false if there are several; FLAT_NONE if there is none. */
+static bool find_child(Paths *paths, uint32_t parent, const char *label, size_t size,
+                       uint32_t number, uint32_t *ret)
+{
+        Namesakes *namesakes = namesakes_find(paths, parent, label, size);
+
+        *ret = FLAT_NONE;
+        if (!namesakes || number == NUMBER_NEW)
+                return true;
+        if (number == NUMBER_LAST)
+                *ret = namesakes->last;
+        else if (number == NUMBER_NONE)
+                *ret = namesakes->first;
+        else if (number <= namesakes->count)
+                *ret = namesakes_get(paths, namesakes, number);
+        return number != NUMBER_NONE || namesakes->count == 1;
+}
+
+bool paths_find(Paths *paths, const char *path, PathsPlace *ret)
 {
         static const char root[] = TREE_CONTEXT_ROOT "/";
-        uint32_t node = FLAT_NONE, number;
-        const char *label;
+        const char *label, *rest;
+        uint32_t number, child;
         size_t size;
 
         if (strncmp(path, root, strlen(root)) != 0)
-                return FLAT_NONE;
-        for (path += strlen(root) - 1; *path != '\0';) {
-                if (!next_step(&path, &label, &size, &number))
-                        return FLAT_NONE;
-                node = *find_name(paths, node, label, size, number > 0 ? number : 1);
-                if (node == FLAT_NONE || (number == 0 && paths->count[paths->first[node]] > 1))
-                        return FLAT_NONE;
+                return false;
+        *ret = (PathsPlace){ .node = PATHS_ROOT };
+        path += strlen(root) - 1;
+        for (rest = path; next_step(&rest, &label, &size, &number); path = rest) {
+                if (!find_child(paths, ret->node, label, size, number, &child))
+                        return false;
+                if (child == FLAT_NONE)
+                        break;
+                ret->node = child;
         }
-        return node;
+        ret->missing = path;
+        return paths_is_plain(path);
+}
+
+/* ---- names for nodes that Augeas finds fast ---- */
+
+static uint32_t position_of(const Paths *paths, uint32_t node)
+{
+        uint32_t position = 1;
+
+        while ((node = paths->nodes[node].previous) != FLAT_NONE)
+                position++;
+        return position;
+}
+
+/* Appends the steps from `from` down to `node`. */
+static int append_steps(const Paths *paths, uint32_t from, uint32_t node, char *path)
+{
+        uint32_t steps[FLAT_DEPTH_MAX], n = 0;
+        char *p = path + strlen(path), *end = path + CURSOR_PATH_BYTES;
+
+        for (; node != from; node = paths->nodes[node].parent)
+                steps[n++] = position_of(paths, node);
+        while (n > 0) {
+                p += snprintf(p, (size_t)(end - p), "/*[%u]", steps[--n]);
+                if (p >= end)
+                        return -EOPNOTSUPP;
+        }
+        return 0;
+}
+
+/* How many siblings `node` is behind the one that the variable holds, FLAT_NONE: not within `max`.
+ */
+static uint32_t steps_behind(const Paths *paths, uint32_t node, uint32_t max)
+{
+        uint32_t steps = 0;
+
+        if (paths->at == FLAT_NONE || paths->nodes[node].parent != paths->nodes[paths->at].parent)
+                return FLAT_NONE;
+        for (uint32_t i = paths->at; i != FLAT_NONE && steps <= max; i = paths->nodes[i].next) {
+                if (i == node)
+                        return steps;
+                steps++;
+        }
+        return FLAT_NONE;
+}
+
+static void name_behind(uint32_t steps, char path[CURSOR_PATH_BYTES])
+{
+        if (steps == 0)
+                strcpy(path, "$" VARIABLE);
+        else
+                snprintf(path, CURSOR_PATH_BYTES, "$" VARIABLE "/following-sibling::*[%u]", steps);
+}
+
+int paths_hold(const Paths *paths, uint32_t node, const char *variable)
+{
+        uint32_t steps = steps_behind(paths, node, FLAT_NONE);
+        char path[CURSOR_PATH_BYTES] = TREE_CONTEXT_ROOT;
+        int r = 0;
+
+        if (steps != FLAT_NONE)
+                name_behind(steps, path);
+        else
+                r = append_steps(paths, PATHS_ROOT, node, path);
+        return r == 0 && aug_defvar(paths->tree->aug, variable, path) != 1 ? -EIO : r;
+}
+
+static int move_to(Paths *paths, uint32_t node)
+{
+        int r = paths_hold(paths, node, VARIABLE);
+
+        paths->at = r == 0 ? node : FLAT_NONE;
+        return r;
 }
 
 int paths_go(Paths *paths, uint32_t node, uint32_t file_depth, char path[CURSOR_PATH_BYTES])
 {
-        paths->cursor.level = file_depth + 1;
-        return cursor_go(&paths->cursor, node, path);
+        uint32_t sibling = node, steps;
+        int r;
+
+        while (paths->nodes[sibling].depth > file_depth + 1)
+                sibling = paths->nodes[sibling].parent;
+        /* The variable is not moved for a few steps: that costs as much as they do. */
+        steps = steps_behind(paths, sibling, NEAR);
+        if (steps == FLAT_NONE) {
+                /* To the one before: should this one go, what follows is found from there. */
+                steps = paths->nodes[sibling].previous != FLAT_NONE;
+                r = move_to(paths, steps ? paths->nodes[sibling].previous : sibling);
+                if (r < 0)
+                        return r;
+        }
+        name_behind(steps, path);
+        return append_steps(paths, sibling, node, path);
 }

@@ -212,8 +212,8 @@ int query_evaluate_page(Query *ret, Tree *tree, const char *variable, const char
         r = query_check_expression(expression, f);
         if (r == 0)
                 r = define_variable(tree, variable, expression, &n, f);
-        if (r == 0 && (tree->paths || n > (int)PATHS_WORTH || (unordered && n > 1)))
-                r = paths_get(tree, &paths);
+        if (r == 0 && (paths_are_ordered(tree) || n > (int)PATHS_WORTH || (unordered && n > 1)))
+                r = paths_get_ordered(tree, &paths);
         if ((r == 0 && !paths) || r == -EOPNOTSUPP)
                 return evaluate_slowly(ret, tree, variable, n, unordered);
         if (r == 0)

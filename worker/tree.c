@@ -339,13 +339,18 @@ static int remember_change(Tree *tree, TreeFile *file)
         return 0;
 }
 
-int tree_mark_changed(Tree *tree, TreeFile *file)
+int tree_mark_reshaped(Tree *tree, TreeFile *file)
 {
-        paths_drop(tree);
         forget_text(file);
         file->reshaped = true;
         file->pristine = false;
         return remember_change(tree, file);
+}
+
+int tree_mark_changed(Tree *tree, TreeFile *file)
+{
+        paths_drop(tree);
+        return tree_mark_reshaped(tree, file);
 }
 
 /* Keeps the nodes as they were parsed, to be compared with later. A tree that cannot be kept counts

@@ -91,6 +91,9 @@ TreeFile *tree_file_of_node(const Tree *tree, const char *path);
  * Returns: 0 or -ENOMEM. */
 int tree_mark_changed(Tree *tree, TreeFile *file);
 
+/* The same for who keeps the index of paths as it will be. */
+int tree_mark_reshaped(Tree *tree, TreeFile *file);
+
 /* The same for an edit that only gives nodes other values; to be called before it is done.
  * Returns: 0, -ENOMEM, -EIO. */
 int tree_mark_values(Tree *tree, TreeFile *file);

@@ -125,9 +125,9 @@ static char *path_of(Script *s, const Flat *flat, uint32_t node)
 
         if (chance(s, 2) == 0)
                 return by_places;
-        assert_int_equal(paths_get(s->tree, &paths), 0);
-        /* "etc" and the file come first. */
-        path = paths_make(paths, node + 2);
+        assert_int_equal(paths_get_ordered(s->tree, &paths), 0);
+        /* "files", "etc" and the file come first. */
+        path = paths_make(paths, node + 3);
         assert_non_null(path);
         assert_int_equal(aug_match(s->tree->aug, by_places, &augeas_path), 1);
         assert_string_equal(path, augeas_path[0]);
@@ -183,6 +183,28 @@ static bool random_insert(Script *s, const Flat *flat, uint32_t record)
                edit(s, "cp", source, made, NULL);
 }
 
+/* The same to all records that have such a node: more of them change than with an edit each. */
+static bool edit_all(Script *s, const Flat *flat, uint32_t node)
+{
+        _cleanup_free_ char *escaped = NULL, *path = NULL;
+        const char *label = flat->nodes[node].label;
+
+        for (uint32_t i = 0; i < flat->n; i++)
+                if (strcmp(flat->nodes[i].label, label) == 0)
+                        touch(s, flat, i);
+        assert_true(aug_escape_name(s->tree->aug, label, &escaped) >= 0);
+        assert_true(asprintf(&path, FILE_PATH "/*/%s", escaped ? escaped : label) > 0);
+        switch (chance(s, 3)) {
+        case 0:
+                return edit(s, "rm", path, NULL, NULL);
+        case 1:
+                return edit(s, "setm", path, ".", "7");
+        default:
+                return edit(s, "rename", path, flat->nodes[chance(s, (uint32_t)flat->n)].label,
+                            NULL);
+        }
+}
+
 static bool random_edit(Script *s)
 {
         _cleanup_free_ char *path = NULL, *other = NULL;
@@ -196,7 +218,7 @@ static bool random_edit(Script *s)
         node = chance(s, (uint32_t)flat.n);
         record = record_of(&flat, node);
         path = path_of(s, &flat, node);
-        switch (chance(s, 14)) {
+        switch (chance(s, 15)) {
         case 0:
                 touch(s, &flat, node);
                 return edit(s, "rm", path, NULL, NULL);
@@ -219,6 +241,8 @@ static bool random_edit(Script *s)
         case 5:
                 touch(s, &flat, node);
                 return edit(s, "clear", path, NULL, NULL);
+        case 6:
+                return edit_all(s, &flat, node);
         default:
                 touch(s, &flat, node);
                 return edit(s, "set", path, pick_value(s, &flat, node, buffer, sizeof(buffer)),
