@@ -284,12 +284,6 @@ static int append_match(Message reply, const Query *query, Failure *f)
         return r < 0 ? r : sd_bus_message_close_container(reply) < 0 ? -ENOMEM : 0;
 }
 
-/* aug_rm() looks through all nodes of each variable. */
-static void forget_read(const Server *server)
-{
-        aug_defvar(server->tree->aug, READ_VARIABLE, NULL);
-}
-
 static int method_match(Message m, void *userdata, sd_bus_error *error)
 {
         _cleanup_message_ Message reply = NULL;
@@ -307,7 +301,6 @@ static int method_match(Message m, void *userdata, sd_bus_error *error)
                 r = sd_bus_message_new_method_return(m, &reply);
         if (reply)
                 r = append_match(reply, &query, &f);
-        forget_read(server);
         return finish(m, r == 0 ? reply : NULL, r, &f);
 }
 
@@ -372,7 +365,6 @@ static int method_read(Message m, void *userdata, sd_bus_error *error)
                 end = limit > 0 && limit < query.n_nodes - begin ? begin + limit : query.n_nodes;
                 r = append_nodes(reply, &query, server->tree, begin, end, &f);
         }
-        forget_read(server);
         return finish(m, r == 0 ? reply : NULL, r, &f);
 }
 

@@ -17,6 +17,17 @@
 #define PIECE     PARSE_NODES "/piece"
 #define PIECE_MAX 64 /* records put at once: the time that it takes grows with the square */
 
+/* What has become of some changed records, put at once: Augeas takes as long to begin with a put as
+ * for some dozens of records. */
+typedef struct Pieces {
+        size_t records[PIECE_MAX], n; /* indexes, ascending */
+        size_t end;                   /* the first index that was not looked at */
+        size_t next;                  /* the first that was not asked for */
+        Span spans[PIECE_MAX];        /* of what they were */
+        size_t starts[PIECE_MAX + 1]; /* where each begins in the text, and the end */
+        char *text;                   /* NULL: they have to be put one by one */
+} Pieces;
+
 typedef struct Work {
         Splice *splice;
         const AlignedRecord *records;
@@ -24,6 +35,7 @@ typedef struct Work {
         Cursor before, after;
         uint32_t next; /* the first record before that was not dealt with */
         size_t at;     /* what of the source was dealt with */
+        Pieces pieces;
         FILE *out;
 } Work;
 
@@ -121,15 +133,20 @@ static int write_new(Work *work, const AlignedRecord *records, size_t n)
         return 0;
 }
 
-/* Writes what has become of a record that was source[span]. A lens that counts its records begins
- * with 1 in that piece, and finds the old form of a record by its label. */
-static int write_changed(Work *work, uint32_t node, const Span *span)
+/* A lens that counts its records begins with 1 in a piece. */
+static bool is_counted(const char *label, const Span *span)
+{
+        return span->label_start == span->label_end && label[strspn(label, "0123456789")] == '\0';
+}
+
+/* Writes what has become of a record that was source[span]. The lens finds the old form of a record
+ * by its label. */
+static int put_changed(Work *work, uint32_t node, const Span *span)
 {
         _cleanup_failure_ Failure f = { 0 };
         _cleanup_free_ char *was = NULL;
         const char *label = work->splice->after->nodes[node].label, *text;
-        bool whole, counted = span->label_start == span->label_end &&
-                              label[strspn(label, "0123456789")] == '\0';
+        bool whole, counted = is_counted(label, span);
         size_t size = span->end - span->start, written;
         int r;
 
@@ -153,6 +170,147 @@ static int write_changed(Work *work, uint32_t node, const Span *span)
         fwrite(text, 1, written, work->out);
         work->at = span->end;
         return 0;
+}
+
+/* Adds the record to PIECE, and its old text to `was`, if it is one that can be put with others: of
+ * whole lines, and with its label of before, so that the lens finds the old form of each. */
+static int add_piece(Work *work, size_t index, FILE *was)
+{
+        const AlignedRecord *record = &work->records[index];
+        const char *label = work->splice->after->nodes[record->after].label;
+        Pieces *pieces = &work->pieces;
+        char number[32];
+        Span span;
+        int r;
+
+        r = find_record(work, record->before, &span);
+        if (r != 0)
+                return r == -EOPNOTSUPP ? 0 : r;
+        if (span.start == span.end || work->splice->source[span.end - 1] != '\n')
+                return 0;
+        snprintf(number, sizeof(number), "%zu", pieces->n + 1);
+        if (is_counted(label, &span))
+                label = number;
+        else if (strcmp(label, work->splice->before->nodes[record->before].label) != 0)
+                return 0;
+        r = copy_record(work, record->after, label);
+        if (r != 0)
+                return r;
+        fwrite(work->splice->source + span.start, 1, span.end - span.start, was);
+        pieces->spans[pieces->n] = span;
+        pieces->records[pieces->n++] = index;
+        return 0;
+}
+
+/* Where each record begins in the text that was put: parsed, they must be as many, and all of it.
+ * Returns: 0; -EOPNOTSUPP if they are not. */
+static int divide_pieces(Work *work, const Flat *flat, size_t size)
+{
+        _cleanup_cursor_ Cursor cursor = { .tree = work->splice->tree,
+                                           .flat = flat,
+                                           .root = PARSE_TREE,
+                                           .variable = TREE_OWN_VARIABLES "pieces",
+                                           .level = 1,
+                                           .at = FLAT_NONE };
+        Pieces *pieces = &work->pieces;
+        size_t n = 0, end = 0;
+        Span span;
+        int r;
+
+        for (uint32_t i = 0; i < flat->n; i = flat_next(flat, i)) {
+                r = cursor_span(&cursor, i, &span);
+                if (r != 0)
+                        return r;
+                if (n == pieces->n || span.start != end)
+                        return -EOPNOTSUPP;
+                pieces->starts[n++] = span.start;
+                end = span.end;
+        }
+        pieces->starts[n] = size;
+        return n == pieces->n && end == size ? 0 : -EOPNOTSUPP;
+}
+
+/* Puts what is in PIECE, with the old texts. */
+static int put_pieces(Work *work, const char *was)
+{
+        _cleanup_failure_ Failure f = { 0 };
+        _cleanup_flat_ Flat flat = { 0 };
+        _cleanup_free_ char *problem = NULL, *copy = NULL;
+        const Splice *splice = work->splice;
+        const char *text = NULL;
+        TextPosition at;
+        int r;
+
+        r = put_result(put_nodes(splice->tree, splice->lens, PIECE, was, &text, &f));
+        if (r != 0)
+                return r;
+        copy = strdup(text);
+        if (!copy)
+                return -ENOMEM;
+        r = parse_source(splice->tree, splice->lens, copy, &at, &problem, &f);
+        if (r == 0 && problem)
+                r = -EOPNOTSUPP;
+        if (r == 0)
+                r = flat_read(&flat, splice->tree, PARSE_TREE, FLAT_BORROWED);
+        if (r == 0)
+                r = divide_pieces(work, &flat, strlen(copy));
+        if (r == 0)
+                work->pieces.text = TAKE_PTR(copy);
+        return r;
+}
+
+/* Puts the changed records from `index` on. */
+static int prepare_pieces(Work *work, size_t index)
+{
+        _cleanup_free_ char *was = NULL;
+        Pieces *pieces = &work->pieces;
+        size_t size;
+        FILE *out;
+        int r = 0;
+
+        free(TAKE_PTR(pieces->text));
+        pieces->n = pieces->next = 0;
+        pieces->end = index;
+        out = open_memstream(&was, &size);
+        if (!out)
+                return -ENOMEM;
+        aug_rm(work->splice->tree->aug, PIECE);
+        for (; pieces->end < work->n_records && pieces->n < PIECE_MAX && r == 0; pieces->end++)
+                if (work->records[pieces->end].kind == ALIGN_CHANGED)
+                        r = add_piece(work, pieces->end, out);
+        if (fclose(out) != 0)
+                return -ENOMEM;
+        if (r == 0 && pieces->n > 1)
+                r = put_pieces(work, was);
+        return r == -EOPNOTSUPP ? 0 : r;
+}
+
+/* Writes what has become of a record. */
+static int write_changed(Work *work, const AlignedRecord *record)
+{
+        size_t index = (size_t)(record - work->records), piece;
+        Pieces *pieces = &work->pieces;
+        Span span;
+        int r = 0;
+
+        if (index >= pieces->end)
+                r = prepare_pieces(work, index);
+        if (r != 0)
+                return r;
+        while (pieces->next < pieces->n && pieces->records[pieces->next] < index)
+                pieces->next++;
+        piece = pieces->next;
+        if (!pieces->text || piece == pieces->n || pieces->records[piece] != index) {
+                r = find_record(work, record->before, &span);
+                if (r == 0)
+                        r = copy_until(work, span.start);
+                return r == 0 ? put_changed(work, record->after, &span) : r;
+        }
+        r = copy_until(work, pieces->spans[piece].start);
+        fwrite(pieces->text + pieces->starts[piece], 1,
+               pieces->starts[piece + 1] - pieces->starts[piece], work->out);
+        work->at = pieces->spans[piece].end;
+        return r;
 }
 
 /* ---- values where they stand ---- */
@@ -243,17 +401,11 @@ static int exchange_values(Work *work, const AlignedRecord *record)
 
 static int change_record(Work *work, const AlignedRecord *record)
 {
-        Span span;
         int r = -EOPNOTSUPP;
 
         if (work->splice->mode == SPLICE_VALUES)
                 r = exchange_values(work, record);
-        if (r != -EOPNOTSUPP)
-                return r;
-        r = find_record(work, record->before, &span);
-        if (r == 0)
-                r = copy_until(work, span.start);
-        return r == 0 ? write_changed(work, record->after, &span) : r;
+        return r == -EOPNOTSUPP ? write_changed(work, record) : r;
 }
 
 /* Takes out the records before `end` that have no place any more. */
@@ -367,6 +519,7 @@ int splice_text(Splice *splice, char **ret)
         cursor_done(&work.after);
         aug_rm(splice->tree->aug, PIECE);
         put_forget(splice->tree);
+        free(work.pieces.text);
         if (fclose(work.out) != 0 && r == 0)
                 r = -ENOMEM;
         if (r == 0)
