@@ -190,6 +190,18 @@ static int make_rooms(Manager *m, const ManagerConfig *config)
         return r < 0 ? log_failed(r, "the service cannot be set up") : 0;
 }
 
+/* Of a call that did not come to its end. */
+static const char *what_goes_on(const Call *call)
+{
+        if (call->packages)
+                return call->past_return ? "PackageKit goes on with the change of packages that it "
+                                           "was making: see PackageStatus"
+                                         : "no package was changed";
+        return call->past_return ? "the change that it was making is taken back when it starts "
+                                   "again: see ListChanges"
+                                 : "what it had asked systemd for goes on";
+}
+
 /* Answers everything, while the bus is still there to carry it. */
 static void manager_stop(Manager *m)
 {
@@ -205,13 +217,8 @@ static void manager_stop(Manager *m)
         /* What is left waits for systemd, polkit or a worker: it is told, and on record. */
         while ((call = LIST_FIRST(&m->calls))) {
                 failure_done(&call->failure);
-                failure_set(
-                        &call->failure, EXM_E_TIMEOUT,
-                        call->past_return
-                                ? "the service was stopped meanwhile; the change that it was "
-                                  "making is taken back when it starts again: see ListChanges"
-                                : "the service was stopped meanwhile; what it had asked systemd "
-                                  "for goes on");
+                failure_set(&call->failure, EXM_E_TIMEOUT, "the service was stopped meanwhile; %s",
+                            what_goes_on(call));
                 call_fail(call, EXM_E_TIMEOUT);
         }
         while ((t = LIST_FIRST(&m->transactions)))

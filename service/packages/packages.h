@@ -4,12 +4,14 @@
  *
  * Asynchronous on the service's own system bus connection. Packages are meant by their exact names;
  * only those that the system's repositories (or the system itself) know, only signed ones. One
- * change at a time: another is EXM_E_BUSY.
+ * change at a time: another is EXM_E_BUSY, and so is any request when another program keeps
+ * PackageKit or dpkg for longer than PACKAGES_WAIT_USEC.
  *
  * A change goes through steps that are transactions of PackageKit: names are resolved, the change
- * is simulated and its plan judged, archives are fetched, and then it is made. Until that last step
- * nothing has changed, and freeing the request cancels; the last is never cancelled: PackageKit
- * would end dpkg in the middle.
+ * is simulated and its plan judged, archives are fetched, it is simulated and judged again, and
+ * then it is made. Until that last step nothing has changed, and freeing the request cancels; the
+ * last is never cancelled: PackageKit would end dpkg in the middle. What is told in the end is what
+ * dpkg says has changed.
  *
  * Who may do it was decided before, but for what `judge` is asked.
  */
@@ -23,6 +25,11 @@
 #include "util/task.h"
 
 #define PACKAGES_MAX_NAMES 1000U
+#define PACKAGES_WAIT_USEC (10 * UINT64_C(1000000))
+/* A look-up of another program's is over before a person would have to be told of it. */
+#define PACKAGES_PATIENCE_USEC (1 * UINT64_C(1000000))
+/* Progress, while another program is waited for. */
+#define PACKAGES_WAITS "wait for another program"
 
 typedef struct Packages Packages;
 typedef struct PackagesRequest PackagesRequest;
@@ -35,7 +42,9 @@ typedef struct PackageRow {
 } PackageRow;
 
 typedef struct PackageChange {
-        const char *action; /* "install", "upgrade", "downgrade", "reinstall", "remove" */
+        /* "install", "upgrade", "downgrade", "reinstall", "remove"; "configure": an installation
+         * that had stopped halfway was brought to its end. */
+        const char *action;
         const char *name, *version;
 } PackageChange;
 
@@ -50,14 +59,15 @@ typedef struct PackagesResult {
  * that makes the request has returned, nor after the request was freed. */
 typedef struct PackagesOwner {
         /* Once. With r != 0 a result is not given: EXM_E_NO_SUCH_PACKAGE, EXM_E_REFUSED (the plan;
-         * unsigned; PackageKit is not there), EXM_E_BUSY (another program has the lock),
+         * unsigned; PackageKit is not there), EXM_E_BUSY (another program is at work),
          * EXM_E_PACKAGE_FAILED, EXM_E_TIMEOUT, -errno. */
         void (*done)(int r, Failure *f, const PackagesResult *result, void *userdata);
-        /* 0 to 100, and what is being done ("download foo"): when that changes, and besides not
-         * more than ten times a second. */
+        /* 0 to 100, which never falls, and what is being done ("download foo"): when that changes,
+         * ten times a second at most. NULL is allowed. The request is not to be freed in it. */
         void (*progress)(unsigned percent, const char *detail, void *userdata);
         /* The plan removes these packages, which were not named, and the request allows that in
-         * principle: packages_go_on() or packages_request_free() is due. */
+         * principle: packages_go_on() or packages_request_free() is due. Meanwhile others may go
+         * first. */
         void (*judge)(char *const *removals, void *userdata);
         /* From here on it is not cancelled. */
         void (*committing)(void *userdata);
@@ -87,8 +97,8 @@ int packages_start(Packages *packages, PackagesVerb verb, const char *const *nam
                    bool allow_more_removals, const PackagesOwner *owner, PackagesRequest **ret,
                    Failure *f);
 
-/* After judge(). Returns: 0 or -errno. */
-int packages_go_on(PackagesRequest *request);
+/* After judge(). Returns: 0; EXM_E_BUSY; -errno. */
+int packages_go_on(PackagesRequest *request, Failure *f);
 
 /* At any time, within callbacks too. Cancels what can be cancelled; a change that is being made
  * goes on in PackageKit. NULL is allowed. */

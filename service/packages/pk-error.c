@@ -34,8 +34,11 @@ int pk_error_set(Failure *f, uint32_t code, const char *details)
         _cleanup_free_ char *clean = pk_clean_text(details, PK_DETAIL_BYTES);
         Condition condition = EXM_E_PACKAGE_FAILED;
         const char *hint = NULL;
+        /* PackageKit says of it what it says of a lock that somebody has. The command is the same
+         * in every language. */
+        bool is_interrupted = clean && strstr(clean, "dpkg --configure -a");
 
-        for (size_t i = 0; i < ELEMENTSOF(codes); i++)
+        for (size_t i = 0; !is_interrupted && i < ELEMENTSOF(codes); i++)
                 if (codes[i].code == code) {
                         condition = codes[i].condition;
                         hint = codes[i].hint;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "packages/packages.h"
 #include "packages/pk-error.h"
 #include "util/log.h"
 #include "util/strv.h"
@@ -24,10 +25,14 @@
 /* The longest maintainer script. */
 #define SILENCE_USEC (1800 * UINT64_C(1000000))
 
-#define MAX_PACKAGES         100000U
-#define MAX_ID_BYTES         1024U
-#define EXIT_SUCCESS_ENUM    1U  /* PK_EXIT_ENUM_SUCCESS */
-#define STATUS_LOADING_CACHE 27U /* PK_STATUS_ENUM_LOADING_CACHE */
+#define MAX_PACKAGES      100000U
+#define MAX_ID_BYTES      1024U
+#define EXIT_SUCCESS_ENUM 1U /* PK_EXIT_ENUM_SUCCESS */
+/* PkStatusEnum */
+#define STATUS_WAIT             1U /* in the queue */
+#define STATUS_LOADING_CACHE    27U
+#define STATUS_WAITING_FOR_LOCK 30U
+#define STATUS_WAITING_FOR_AUTH 31U /* and after that in the queue */
 
 struct PkJob {
         sd_bus *bus;
@@ -37,12 +42,13 @@ struct PkJob {
         PkOwner owner;
         char *path, *sender; /* of the transaction; unique name of PackageKit */
         sd_bus_slot *call, *signals, *vanished;
-        sd_event_source *silence;
+        sd_event_source *silence, *queue;
         PkPackage *packages;
         size_t n_packages;
         Failure failure; /* from ErrorCode */
         uint32_t status; /* PkStatusEnum */
         bool under_way;  /* the method was called */
+        bool impatient;  /* it has been in the queue for a while */
 };
 
 static const char *const members[] = {
@@ -58,6 +64,7 @@ static void job_stop(PkJob *job)
         job->signals = sd_bus_slot_unref(job->signals);
         job->vanished = sd_bus_slot_unref(job->vanished);
         job->silence = sd_event_source_disable_unref(job->silence);
+        job->queue = sd_event_source_disable_unref(job->queue);
 }
 
 /* The job may be gone after this. */
@@ -88,6 +95,41 @@ static int on_silence(sd_event_source *source, uint64_t usec, void *userdata)
                             "work: see journalctl -u packagekit");
 
         job_finish(userdata, r, &f);
+        return 0;
+}
+
+static void cancel(const PkJob *job)
+{
+        int r;
+
+        r = sd_bus_call_method_async(job->bus, NULL, job->sender, job->path, PK_INTERFACE, "Cancel",
+                                     NULL, NULL, NULL);
+        if (r < 0)
+                log_warning("PackageKit cannot be told to cancel: %s", strerror(-r));
+}
+
+/* Cancel is safe in the queue, of any job: should it begin just now, it has first to load a cache,
+ * and PackageKit looks whether it was cancelled before it runs dpkg. */
+static int on_queue(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        _cleanup_failure_ Failure f = { 0 };
+        PkJob *job = userdata;
+        int r = 0;
+
+        if (!job->impatient) {
+                job->impatient = true;
+                r = sd_event_source_set_time_relative(source,
+                                                      PACKAGES_WAIT_USEC - PACKAGES_PATIENCE_USEC);
+                if (r >= 0)
+                        r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+                if (r >= 0 && job->owner.waits)
+                        job->owner.waits(job->owner.userdata);
+                return r;
+        }
+        cancel(job);
+        r = failure_set(&f, EXM_E_BUSY,
+                        "PackageKit is at work for another program: try again when it is done");
+        job_finish(job, r, &f);
         return 0;
 }
 
@@ -125,12 +167,22 @@ static int add_package(PkJob *job, uint32_t info, const char *id)
         return 0;
 }
 
+static void leave_queue(PkJob *job)
+{
+        if (!job->queue)
+                return;
+        job->queue = sd_event_source_disable_unref(job->queue);
+        if (job->owner.begins)
+                job->owner.begins(job->owner.userdata);
+}
+
 static int on_package(PkJob *job, sd_bus_message *m)
 {
         const char *id, *summary;
         uint32_t info;
         int r;
 
+        leave_queue(job);
         r = sd_bus_message_read(m, "uss", &info, &id, &summary);
         if (r >= 0)
                 r = add_package(job, info, id);
@@ -202,6 +254,10 @@ static int on_properties(PkJob *job, sd_bus_message *m)
         r = sd_bus_message_skip(m, "s");
         if (r >= 0)
                 r = read_properties(job, m, &percent);
+        if (job->status > STATUS_WAIT && job->status != STATUS_WAITING_FOR_AUTH)
+                leave_queue(job);
+        if (job->status == STATUS_WAITING_FOR_LOCK && job->owner.waits)
+                job->owner.waits(job->owner.userdata);
         if (r >= 0 && percent <= 100 && job->status != STATUS_LOADING_CACHE &&
             job->owner.percentage)
                 job->owner.percentage(percent, job->owner.userdata);
@@ -289,6 +345,10 @@ static int on_hints_answer(sd_bus_message *reply, void *userdata, sd_bus_error *
                 r = append_arguments(job, m);
         if (r >= 0)
                 r = job_call(job, m, on_method_answer);
+        if (r >= 0)
+                r = sd_event_add_time_relative(sd_bus_get_event(job->bus), &job->queue,
+                                               CLOCK_MONOTONIC, PACKAGES_PATIENCE_USEC, 0, on_queue,
+                                               job);
         sd_bus_message_unref(m);
         if (r < 0)
                 job_finish(job, r, NULL);
@@ -391,16 +451,6 @@ const PkPackage *pk_job_packages(const PkJob *job, size_t *ret_n)
 {
         *ret_n = job->n_packages;
         return job->packages;
-}
-
-static void cancel(const PkJob *job)
-{
-        int r;
-
-        r = sd_bus_call_method_async(job->bus, NULL, job->sender, job->path, PK_INTERFACE, "Cancel",
-                                     NULL, NULL, NULL);
-        if (r < 0)
-                log_warning("PackageKit cannot be told to cancel: %s", strerror(-r));
 }
 
 PkJob *pk_job_free(PkJob *job, bool cancel_it)

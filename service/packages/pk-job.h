@@ -7,6 +7,9 @@
  * only from the unique name that has answered CreateTransaction. If that connection goes, or gives
  * no sign of life for half an hour, the job ends with an error.
  *
+ * PackageKit does one thing at a time, also for other programs. As long as a job stands in its
+ * queue nothing has begun: after PACKAGES_WAIT_USEC it is taken out of it.
+ *
  * The numbers are those of PackageKit's enumerations (packagekit-glib2/pk-enum.h), which only grow
  * at their end.
  */
@@ -60,10 +63,13 @@ typedef struct PkPackage {
 
 typedef struct PkOwner {
         /* Once; the job may be freed in it. r: 0; what pk_error_set() says; EXM_E_REFUSED
-         * (PackageKit is not there); EXM_E_TIMEOUT; EXM_E_PACKAGE_FAILED; -errno. */
+         * (PackageKit is not there); EXM_E_BUSY (with another program); EXM_E_TIMEOUT;
+         * EXM_E_PACKAGE_FAILED; -errno. */
         void (*done)(int r, Failure *f, void *userdata);
+        void (*begins)(void *userdata); /* it is out of the queue */
         void (*package)(const PkPackage *package, void *userdata);
         void (*percentage)(unsigned percent, void *userdata);
+        void (*waits)(void *userdata); /* it has to, for another program; more than once */
         void *userdata;
 } PkOwner;
 

@@ -1,40 +1,40 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * request.c - one request from names to its end: resolve, simulate, judge, fetch, change.
+ * request.c - one request from names to its end: look at dpkg, resolve, simulate, judge, fetch,
+ * look and simulate again, change, look at what has come of it.
  *
- * Each step is a PkJob, whose end begins the next. PackageKit has no word that cancels a download
- * but never an installation: told to cancel, its apt backend kills dpkg. So archives are fetched by
- * a job of their own (only-download), which may be cancelled at any time, and the job that changes
- * packages finds them there and never is.
+ * Each step is a PkJob, a DpkgLook or a TermLogTask, whose end begins the next. PackageKit has no
+ * word that cancels a download but never an installation: told to cancel, its apt backend kills
+ * dpkg. So archives are fetched by a job of their own (only-download), which may be cancelled at
+ * any time, and the job that changes packages finds them there and, once begun, never is.
+ *
+ * The slot of the one change is held from the start to the end, but not while its owner judges:
+ * that may take as long as a person.
  *
  * `done` may free the request: its memory then stays until `done` has returned.
  */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
+#include "packages/dpkg.h"
+#include "packages/known.h"
+#include "packages/outcome.h"
 #include "packages/pk-job.h"
 #include "packages/plan.h"
+#include "packages/progress.h"
 #include "packages/term-log.h"
 #include "util/strv.h"
 
-#define PROGRESS_USEC UINT64_C(100000)
-
 typedef enum Step {
+        STEP_START,
         STEP_REFRESH,
         STEP_RESOLVE,
         STEP_SIMULATE,
         STEP_FETCH,
+        STEP_CHECK,
         STEP_COMMIT,
+        STEP_SETTLE,
 } Step;
-
-/* Work on apt's log in a thread; it may outlive the request. */
-typedef struct LogTask {
-        PackagesRequest *request; /* NULL: it is gone */
-        TermLog mark;
-        char *tail;
-        void (*next)(PackagesRequest *request, struct LogTask *task);
-} LogTask;
 
 struct Packages {
         sd_bus *bus;
@@ -51,15 +51,22 @@ struct PackagesRequest {
         PackagesOwner owner;
         Step step;
         PkJob *job;
-        LogTask *task;
+        DpkgLook *look;
+        TermLogTask *task;
         Known *known;
-        char **ids; /* of the packages to be changed */
-        Plan plan;
+        char **ids;      /* of the packages to be changed */
+        bool finishes;   /* one of them is unfinished: something to do, of which no plan tells */
+        Plan plan;       /* of the last simulation */
+        char **removals; /* that were agreed to */
+        bool is_stale;   /* time has passed since the simulation */
+        DpkgRows before, after;
         TermLog mark;
-        Failure failure; /* of the change, while the log is read */
-        unsigned percent;
-        uint64_t told; /* µs, CLOCK_MONOTONIC, of the last progress */
-        char *detail;  /* and what it said */
+        Outcome outcome;
+        int r;           /* of the change, while it is looked at what has come of it */
+        Failure failure; /* likewise */
+        Progress progress;
+        bool has_begun; /* the change: it goes to its end */
+        Step told;      /* in which a package was told of last */
         bool finishing, freed;
 };
 
@@ -67,24 +74,32 @@ struct PackagesRequest {
 
 static void request_destroy(PackagesRequest *request)
 {
+        outcome_done(&request->outcome);
+        dpkg_rows_done(&request->before);
+        dpkg_rows_done(&request->after);
         known_free(request->known, request->n_names);
         plan_done(&request->plan);
         strv_free(request->names);
         strv_free(request->ids);
+        strv_free(request->removals);
         failure_done(&request->failure);
-        free(request->detail);
         free(request);
+}
+
+static void slot_release(PackagesRequest *request)
+{
+        if (request->packages->change == request)
+                request->packages->change = NULL;
 }
 
 /* Whatever runs for it ends. `cancel`: what can be cancelled is. */
 static void request_stop(PackagesRequest *request, bool cancel)
 {
-        request->job = pk_job_free(request->job, cancel && request->step != STEP_COMMIT);
-        if (request->task)
-                request->task->request = NULL;
-        request->task = NULL;
-        if (request->packages->change == request)
-                request->packages->change = NULL;
+        request->job = pk_job_free(request->job, cancel && !request->has_begun);
+        request->look = dpkg_look_free(request->look);
+        request->task = term_log_forget(request->task);
+        progress_done(&request->progress);
+        slot_release(request);
 }
 
 PackagesRequest *packages_request_free(PackagesRequest *request)
@@ -112,100 +127,94 @@ static void finish(PackagesRequest *request, int r, Failure *f, const PackagesRe
 
 static void finish_changed(PackagesRequest *request)
 {
-        const PackagesResult result = { .changes = request->plan.changes,
-                                        .n_changes = request->plan.n_changes };
+        const PackagesResult result = { .changes = request->outcome.changes,
+                                        .n_changes = request->outcome.n_changes };
 
+        progress_set_now(&request->progress, 100, "done");
         finish(request, 0, NULL, &result);
+}
+
+/* What stands in the way is often an earlier change that has stopped halfway. */
+static void tell_unfinished(PackagesRequest *request)
+{
+        _cleanup_(outcome_done) Outcome outcome = { 0 };
+
+        if (outcome_read(&outcome, &request->plan, &request->before, &request->before, false) == 0)
+                outcome_tell(&outcome, &request->failure);
 }
 
 static void finish_failed(PackagesRequest *request, int r)
 {
         _cleanup_failure_ Failure f = { 0 };
 
+        if (r == EXM_E_PACKAGE_FAILED && request->step < STEP_COMMIT)
+                tell_unfinished(request);
         failure_move(&f, &request->failure);
         finish(request, r, &f, NULL);
 }
 
 /* --- progress --- */
 
-static uint64_t now_usec(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
-/* It never goes back: `percent` is that of a step, each of which has its share of the whole. */
+/* `percent` is that of a step, each of which has its share of the whole. */
 static void tell(PackagesRequest *request, unsigned percent, const char *detail)
 {
         static const struct {
                 unsigned from, to;
         } shares[] = {
-                [STEP_REFRESH] = { 0, 100 }, [STEP_RESOLVE] = { 0, 2 },
-                [STEP_SIMULATE] = { 2, 5 },  [STEP_FETCH] = { 5, 50 },
-                [STEP_COMMIT] = { 50, 100 },
+                [STEP_START] = { 0, 0 },    [STEP_REFRESH] = { 0, 100 }, [STEP_RESOLVE] = { 0, 2 },
+                [STEP_SIMULATE] = { 2, 4 }, [STEP_FETCH] = { 4, 48 },    [STEP_CHECK] = { 48, 50 },
+                [STEP_COMMIT] = { 50, 99 }, [STEP_SETTLE] = { 99, 100 },
         };
-        unsigned from = shares[request->step].from, to = shares[request->step].to, whole;
-        uint64_t now = now_usec();
-        bool is_new;
+        unsigned from = shares[request->step].from, to = shares[request->step].to;
 
-        whole = from + (to - from) * percent / 100;
-        if (whole > request->percent)
-                request->percent = whole;
-        is_new = !request->detail || strcmp(request->detail, detail) != 0;
-        if (!request->owner.progress || (!is_new && now - request->told < PROGRESS_USEC))
-                return;
-        if (is_new) {
-                free(request->detail);
-                request->detail = strdup(detail);
-        }
-        request->told = now;
-        request->owner.progress(request->percent, detail, request->owner.userdata);
-}
-
-static const char *word_of(const PackagesRequest *request, uint32_t info)
-{
-        switch (info) {
-        case PK_INFO_DOWNLOADING:
-                return "download";
-        case PK_INFO_UPDATING:
-                return "upgrade";
-        case PK_INFO_INSTALLING:
-                return "install";
-        case PK_INFO_REMOVING:
-                return "remove";
-        case PK_INFO_PREPARING:
-                return "prepare";
-        case PK_INFO_UNPACKING:
-                return "unpack";
-        default:
-                return NULL;
-        }
+        progress_set(&request->progress, from + (to - from) * percent / 100, detail);
 }
 
 static void on_package(const PkPackage *package, void *userdata)
 {
+        const char *word = progress_word(package->info);
         PackagesRequest *request = userdata;
-        const char *word = word_of(request, package->info);
         _cleanup_free_ char *detail = NULL;
 
-        if (!word || request->step < STEP_FETCH)
+        if (!word || (request->step != STEP_FETCH && request->step != STEP_COMMIT))
                 return;
         if (asprintf(&detail, "%s %.*s", word, (int)strcspn(package->id, ";"), package->id) < 0)
                 detail = NULL;
+        request->told = request->step;
         tell(request, 1, detail ?: word);
 }
 
+/* Once a package has been told of, its name says more than these. */
 static void on_percentage(unsigned percent, void *userdata)
 {
         static const char *const words[] = {
                 [STEP_REFRESH] = "refresh", [STEP_RESOLVE] = "resolve", [STEP_SIMULATE] = "plan",
-                [STEP_FETCH] = "download",  [STEP_COMMIT] = "change",
+                [STEP_FETCH] = "download",  [STEP_CHECK] = "plan",      [STEP_COMMIT] = "change",
         };
         PackagesRequest *request = userdata;
+        bool keep = request->told == request->step && request->progress.detail;
 
-        tell(request, percent > 0 ? percent : 1, words[request->step]);
+        tell(request, percent > 0 ? percent : 1,
+             keep ? request->progress.detail : words[request->step]);
+}
+
+static void on_begins(void *userdata)
+{
+        PackagesRequest *request = userdata;
+
+        if (request->step != STEP_COMMIT)
+                return;
+        request->has_begun = true;
+        if (request->owner.committing)
+                request->owner.committing(request->owner.userdata);
+}
+
+static void on_waits(void *userdata)
+{
+        PackagesRequest *request = userdata;
+
+        request->told = STEP_START;
+        tell(request, 0, PACKAGES_WAITS);
 }
 
 /* --- steps --- */
@@ -216,6 +225,8 @@ static int start_job(PackagesRequest *request, Step step, PkMethod method, uint6
         const PkOwner owner = { .done = done,
                                 .package = on_package,
                                 .percentage = on_percentage,
+                                .begins = on_begins,
+                                .waits = on_waits,
                                 .userdata = request };
 
         request->step = step;
@@ -232,82 +243,87 @@ static int start_change(PackagesRequest *request, Step step, uint64_t flags,
                          flags | PK_FLAG_ONLY_TRUSTED, request->ids, done);
 }
 
-static void log_task_work_mark(void *userdata)
+static int start_look(PackagesRequest *request, bool wait, DpkgDone done)
 {
-        LogTask *task = userdata;
-
-        term_log_mark(&task->mark);
+        request->look = dpkg_look_free(request->look);
+        return dpkg_look(&request->look, sd_bus_get_event(request->packages->bus),
+                         request->packages->pool, wait, done, on_waits, request);
 }
 
-static void log_task_work_tail(void *userdata)
+/* Fills request->plan anew. Returns: 0; a condition in request->failure; -errno. */
+static int take_plan(PackagesRequest *request)
 {
-        LogTask *task = userdata;
-
-        task->tail = term_log_tail(&task->mark);
-}
-
-static void log_task_done(void *userdata)
-{
-        LogTask *task = userdata;
-
-        if (task->request) {
-                task->request->task = NULL;
-                task->next(task->request, task);
-        }
-        free(task->tail);
-        free(task);
-}
-
-static int start_log_task(PackagesRequest *request, TaskFn work,
-                          void (*next)(PackagesRequest *request, LogTask *task))
-{
-        LogTask *task = calloc(1, sizeof(*task));
+        const PkPackage *packages;
+        size_t n;
         int r;
 
-        if (!task)
-                return -ENOMEM;
-        *task = (LogTask){ .request = request, .mark = request->mark, .next = next };
-        r = task_run(request->packages->pool, work, log_task_done, task);
-        if (r < 0)
-                free(task);
-        else
-                request->task = task;
-        return r;
+        packages = pk_job_packages(request->job, &n);
+        plan_done(&request->plan);
+        r = plan_read(&request->plan, request->verb, request->names, packages, n);
+        if (r != 0)
+                return r;
+        return plan_check(&request->plan, &request->before, request->allow_more_removals,
+                          &request->failure);
 }
 
-static void add_output(PackagesRequest *request, LogTask *task)
+static bool is_nothing_to_do(const PackagesRequest *request)
 {
-        Failure *f = &request->failure;
-        char *joined;
+        return request->plan.n_changes == 0 && !request->finishes;
+}
 
-        if (task->tail && f->message &&
-            asprintf(&joined, "%s. The end of the output:\n%s", f->message, task->tail) >= 0) {
-                free(f->message);
-                f->message = joined;
-        }
-        finish_failed(request, (int)f->condition);
+/* --- the change and what has come of it --- */
+
+static void on_tail(const TermLog *mark, char **tail, void *userdata)
+{
+        PackagesRequest *request = userdata;
+
+        request->task = NULL;
+        outcome_tell_output(&request->failure, *tail);
+        finish_failed(request, request->r);
+}
+
+static void on_settled(int r, Failure *f, DpkgRows *rows, void *userdata)
+{
+        PackagesRequest *request = userdata;
+
+        /* Without dpkg's word PackageKit's has to do. */
+        dpkg_rows_take(&request->after, rows);
+        r = outcome_read(&request->outcome, &request->plan, &request->before, &request->after,
+                         request->r == 0);
+        if (r == 0 && request->r == 0)
+                r = outcome_check(&request->outcome, &request->plan, request->names,
+                                  &request->after, &request->failure);
+        else if (r == 0 && request->r == EXM_E_PACKAGE_FAILED)
+                outcome_tell(&request->outcome, &request->failure);
+        if (request->r == 0)
+                request->r = r;
+        if (request->r == 0)
+                finish_changed(request);
+        else if (request->r != EXM_E_PACKAGE_FAILED ||
+                 term_log_start(&request->task, request->packages->pool, &request->mark, on_tail,
+                                request) < 0)
+                finish_failed(request, request->r);
 }
 
 static void on_committed(int r, Failure *f, void *userdata)
 {
         PackagesRequest *request = userdata;
 
-        if (r == 0) {
-                tell(request, 100, "done");
-                finish_changed(request);
-                return;
-        }
         failure_move(&request->failure, f);
-        if (r != EXM_E_PACKAGE_FAILED ||
-            start_log_task(request, log_task_work_tail, add_output) < 0)
+        request->r = r;
+        request->step = STEP_SETTLE;
+        r = start_look(request, /* wait= */ false, on_settled);
+        if (r < 0)
                 finish_failed(request, r);
 }
 
-static void commit(PackagesRequest *request, LogTask *task)
+static void on_marked(const TermLog *mark, char **tail, void *userdata)
 {
+        PackagesRequest *request = userdata;
         int r;
 
-        request->mark = task->mark;
+        request->task = NULL;
+        request->mark = *mark;
         r = start_change(request, STEP_COMMIT, 0, on_committed);
         if (r < 0)
                 finish_failed(request, r);
@@ -315,12 +331,41 @@ static void commit(PackagesRequest *request, LogTask *task)
 
 static int begin_commit(PackagesRequest *request)
 {
-        int r;
+        return term_log_start(&request->task, request->packages->pool, NULL, on_marked, request);
+}
 
-        r = start_log_task(request, log_task_work_mark, commit);
-        if (r == 0 && request->owner.committing)
-                request->owner.committing(request->owner.userdata);
-        return r;
+/* Another program may have changed packages during the download or the dialog. */
+static void on_checked(int r, Failure *f, void *userdata)
+{
+        PackagesRequest *request = userdata;
+
+        failure_move(&request->failure, f);
+        if (r == 0)
+                r = take_plan(request);
+        if (r == 0)
+                r = plan_check_agreed(&request->plan, request->removals, &request->failure);
+        if (r == 0 && is_nothing_to_do(request)) {
+                finish_changed(request);
+                return;
+        }
+        if (r == 0)
+                r = begin_commit(request);
+        if (r != 0)
+                finish_failed(request, r);
+}
+
+static void on_looked_again(int r, Failure *f, DpkgRows *rows, void *userdata)
+{
+        PackagesRequest *request = userdata;
+
+        failure_move(&request->failure, f);
+        dpkg_rows_take(&request->before, rows);
+        if (r == 0)
+                r = request->is_stale
+                            ? start_change(request, STEP_CHECK, PK_FLAG_SIMULATE, on_checked)
+                            : begin_commit(request);
+        if (r != 0)
+                finish_failed(request, r);
 }
 
 static void on_fetched(int r, Failure *f, void *userdata)
@@ -328,102 +373,76 @@ static void on_fetched(int r, Failure *f, void *userdata)
         PackagesRequest *request = userdata;
 
         failure_move(&request->failure, f);
+        request->is_stale = true;
         if (r == 0)
-                r = begin_commit(request);
+                r = start_look(request, /* wait= */ true, on_looked_again);
         if (r != 0)
                 finish_failed(request, r);
 }
 
-int packages_go_on(PackagesRequest *request)
+/* --- the plan --- */
+
+static int slot_take(PackagesRequest *request, Failure *f)
 {
+        if (request->packages->change && request->packages->change != request)
+                return failure_set(f, EXM_E_BUSY,
+                                   "packages are being changed for somebody else: try again when "
+                                   "that is done");
+        request->packages->change = request;
+        return 0;
+}
+
+int packages_go_on(PackagesRequest *request, Failure *f)
+{
+        int r = slot_take(request, f);
+
+        if (r != 0)
+                return r;
         if (request->verb == PACKAGES_REMOVE)
-                return begin_commit(request);
+                return start_look(request, /* wait= */ true, on_looked_again);
         return start_change(request, STEP_FETCH, PK_FLAG_ONLY_DOWNLOAD, on_fetched);
+}
+
+static int judge(PackagesRequest *request)
+{
+        request->removals = strv_copy(request->plan.removals);
+        if (!request->removals)
+                return -ENOMEM;
+        request->is_stale = true;
+        request->job = pk_job_free(request->job, /* cancel= */ false);
+        dpkg_rows_done(&request->before);
+        slot_release(request);
+        request->owner.judge(request->removals, request->owner.userdata);
+        return 0;
 }
 
 static void on_simulated(int r, Failure *f, void *userdata)
 {
         PackagesRequest *request = userdata;
-        Plan *plan = &request->plan;
-        const PkPackage *packages;
-        size_t n;
 
         failure_move(&request->failure, f);
-        if (r == 0) {
-                packages = pk_job_packages(request->job, &n);
-                r = plan_read(plan, request->verb, request->names, packages, n);
-        }
         if (r == 0)
-                r = plan_check(plan, request->allow_more_removals, &request->failure);
-        if (r == 0 && plan->n_changes == 0) {
+                r = take_plan(request);
+        if (r == 0 && is_nothing_to_do(request)) {
                 finish_changed(request);
                 return;
         }
-        if (r == 0 && plan->removals) {
-                request->owner.judge(plan->removals, request->owner.userdata);
-                return;
-        }
         if (r == 0)
-                r = packages_go_on(request);
+                r = request->plan.removals ? judge(request)
+                                           : packages_go_on(request, &request->failure);
         if (r != 0)
                 finish_failed(request, r);
 }
 
 /* --- names --- */
 
-static int refuse_unknown(PackagesRequest *request)
-{
-        _cleanup_strv_ char **unknown = NULL;
-        _cleanup_free_ char *list = NULL;
-
-        for (size_t i = 0; i < request->n_names; i++) {
-                const Known *row = &request->known[i];
-
-                if (!row->installed && !row->candidate && strv_length(unknown) < 20 &&
-                    strv_extend(&unknown, row->name) < 0)
-                        return -ENOMEM;
-        }
-        if (!unknown)
-                return 0;
-        list = strv_join(unknown, ", ");
-        return list ? failure_set(&request->failure, EXM_E_NO_SUCH_PACKAGE,
-                                  "%s: no repository of this system has such a package; are the "
-                                  "lists fresh (Refresh)?",
-                                  list)
-                    : -ENOMEM;
-}
-
-/* What is as it shall be is left out. Returns: 0 or -ENOMEM. */
-static int choose_ids(PackagesRequest *request)
-{
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && i < request->n_names; i++) {
-                const Known *row = &request->known[i];
-                bool is_newest = row->installed && row->candidate &&
-                                 strcmp(row->installed, row->candidate) == 0;
-
-                if (request->verb == PACKAGES_REMOVE && row->installed_id)
-                        r = strv_extend(&request->ids, row->installed_id);
-                else if (request->verb == PACKAGES_INSTALL && row->candidate_id && !is_newest)
-                        r = strv_extend(&request->ids, row->candidate_id);
-        }
-        return r;
-}
-
 static void finish_status(PackagesRequest *request)
 {
         _cleanup_free_ PackageRow *rows = calloc(request->n_names, sizeof(*rows));
         PackagesResult result = { .rows = rows, .n_rows = request->n_names };
 
-        for (size_t i = 0; rows && i < request->n_names; i++) {
-                const Known *row = &request->known[i];
-
-                rows[i] = (PackageRow){ .name = row->name,
-                                        .installed = row->installed ?: "",
-                                        .candidate = row->candidate ?: row->installed ?: "",
-                                        .automatic = row->automatic };
-        }
+        for (size_t i = 0; rows && i < request->n_names; i++)
+                rows[i] = known_to_row(&request->known[i]);
         finish(request, rows ? 0 : -ENOMEM, NULL, &result);
 }
 
@@ -438,7 +457,7 @@ static void on_resolved(int r, Failure *f, void *userdata)
                 packages = pk_job_packages(request->job, &n);
                 request->known = calloc(request->n_names, sizeof(Known));
                 r = request->known ? known_fill(request->known, request->names, request->n_names,
-                                                packages, n)
+                                                packages, n, &request->before)
                                    : -ENOMEM;
         }
         if (r == 0 && request->verb == PACKAGES_STATUS) {
@@ -446,9 +465,10 @@ static void on_resolved(int r, Failure *f, void *userdata)
                 return;
         }
         if (r == 0)
-                r = refuse_unknown(request);
+                r = known_refuse_unknown(request->known, request->n_names, &request->failure);
         if (r == 0)
-                r = choose_ids(request);
+                r = known_choose_ids(request->known, request->n_names, request->verb, &request->ids,
+                                     &request->finishes);
         if (r == 0 && !request->ids) {
                 finish_changed(request);
                 return;
@@ -459,17 +479,33 @@ static void on_resolved(int r, Failure *f, void *userdata)
                 finish_failed(request, r);
 }
 
+static int start_resolve(PackagesRequest *request)
+{
+        return start_job(request, STEP_RESOLVE, PK_RESOLVE, PK_FILTER_NEWEST | PK_FILTER_ARCH,
+                         request->names, on_resolved);
+}
+
+static void on_looked(int r, Failure *f, DpkgRows *rows, void *userdata)
+{
+        PackagesRequest *request = userdata;
+
+        failure_move(&request->failure, f);
+        dpkg_rows_take(&request->before, rows);
+        if (r == 0)
+                r = start_resolve(request);
+        if (r != 0)
+                finish_failed(request, r);
+}
+
 static void on_refreshed(int r, Failure *f, void *userdata)
 {
         PackagesRequest *request = userdata;
 
         failure_move(&request->failure, f);
-        if (r == 0) {
-                tell(request, 100, "done");
+        if (r == 0)
                 finish_changed(request);
-        } else {
+        else
                 finish_failed(request, r);
-        }
 }
 
 /* --- its beginning --- */
@@ -491,8 +527,16 @@ static int start(PackagesRequest *request)
 {
         if (request->verb == PACKAGES_REFRESH)
                 return start_job(request, STEP_REFRESH, PK_REFRESH_CACHE, 0, NULL, on_refreshed);
-        return start_job(request, STEP_RESOLVE, PK_RESOLVE, PK_FILTER_NEWEST | PK_FILTER_ARCH,
-                         request->names, on_resolved);
+        if (request->verb == PACKAGES_STATUS)
+                return start_resolve(request);
+        return start_look(request, /* wait= */ true, on_looked);
+}
+
+/* PackageKit does one thing at a time: while it downloads or changes, it answers nothing. */
+static bool is_occupied(const Packages *packages)
+{
+        return packages->change &&
+               (packages->change->verb == PACKAGES_REFRESH || packages->change->step >= STEP_FETCH);
 }
 
 int packages_start(Packages *packages, PackagesVerb verb, const char *const *names, size_t n,
@@ -504,10 +548,9 @@ int packages_start(Packages *packages, PackagesVerb verb, const char *const *nam
 
         if (r != 0)
                 return r;
-        if (verb != PACKAGES_STATUS && packages->change)
+        if (verb == PACKAGES_STATUS && is_occupied(packages))
                 return failure_set(f, EXM_E_BUSY,
-                                   "packages are being changed for somebody else: try again when "
-                                   "that is done");
+                                   "packages are being changed: ask again when that is done");
         request = calloc(1, sizeof(*request));
         if (!request)
                 return -ENOMEM;
@@ -515,15 +558,17 @@ int packages_start(Packages *packages, PackagesVerb verb, const char *const *nam
                                       .verb = verb,
                                       .allow_more_removals = allow_more_removals,
                                       .owner = *owner };
-        r = copy_names(request, names, n);
+        progress_init(&request->progress, sd_bus_get_event(packages->bus), owner->progress,
+                      owner->userdata);
+        r = verb == PACKAGES_STATUS ? 0 : slot_take(request, f);
+        if (r == 0)
+                r = copy_names(request, names, n);
         if (r == 0)
                 r = start(request);
-        if (r < 0) {
+        if (r != 0) {
                 packages_request_free(request);
                 return r;
         }
-        if (verb != PACKAGES_STATUS)
-                packages->change = request;
         *ret = request;
         return 0;
 }

@@ -4,6 +4,7 @@
  */
 #include "packages/term-log.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -87,4 +88,61 @@ char *term_log_tail(const TermLog *mark)
                 tail = NULL;
         }
         return tail;
+}
+
+struct TermLogTask {
+        TermLog mark;
+        char *tail;
+        TermLogDone done; /* NULL: nobody waits for it any more */
+        void *userdata;
+};
+
+static void work_mark(void *userdata)
+{
+        TermLogTask *task = userdata;
+
+        term_log_mark(&task->mark);
+}
+
+static void work_tail(void *userdata)
+{
+        TermLogTask *task = userdata;
+
+        task->tail = term_log_tail(&task->mark);
+}
+
+static void task_done(void *userdata)
+{
+        TermLogTask *task = userdata;
+
+        if (task->done)
+                task->done(&task->mark, &task->tail, task->userdata);
+        free(task->tail);
+        free(task);
+}
+
+int term_log_start(TermLogTask **ret, TaskPool *pool, const TermLog *mark, TermLogDone done,
+                   void *userdata)
+{
+        TermLogTask *task = calloc(1, sizeof(*task));
+        int r;
+
+        if (!task)
+                return -ENOMEM;
+        *task = (TermLogTask){ .done = done, .userdata = userdata };
+        if (mark)
+                task->mark = *mark;
+        r = task_run(pool, mark ? work_tail : work_mark, task_done, task);
+        if (r < 0)
+                free(task);
+        else
+                *ret = task;
+        return r;
+}
+
+TermLogTask *term_log_forget(TermLogTask *task)
+{
+        if (task)
+                task->done = NULL;
+        return NULL;
 }

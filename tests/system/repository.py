@@ -3,7 +3,8 @@
 
 Everything is below one directory in /run, dpkg's database too: packagekitd is sent there by a drop-in of
 its unit. So nothing in /etc changes, the system's own repositories are not asked, it does not matter what
-is installed there, and each test begins with a database of a few packages.
+is installed there, and each test begins with a database of a few packages. Since the service asks dpkg-query
+too, it is mounted where dpkg's own is.
 """
 import hashlib
 import shutil
@@ -14,9 +15,9 @@ from pathlib import Path
 import daemon
 
 HOME = Path("/run/exmachina-repository")
-DATABASE = HOME / "dpkg"
+DATABASE, PLACE = HOME / "dpkg", Path("/var/lib/dpkg")
 # What is installed there from the start, in name only.
-INSTALLED = ("dpkg", "systemd", "dbus", "polkitd", "packagekit", "exmachina")
+INSTALLED = ("dpkg", "systemd", "dbus", "polkitd", "packagekit", "exmachina", "tzdata")
 DROP_IN = Path("/run/systemd/system/packagekit.service.d/test.conf")
 SERVICE = "packagekit.service"
 ARCHITECTURE = "all"
@@ -117,6 +118,9 @@ DPkg::Options {{ "--admindir={DATABASE}"; "--force-unsafe-io"; }};
                        "ExecStart=\nExecStart=/usr/libexec/packagekitd --keep-environment\n")
     daemon.run("systemctl", "daemon-reload")
     daemon.run("systemctl", "stop", SERVICE)
+    if not PLACE.is_mount():
+        DATABASE.mkdir(exist_ok=True)
+        daemon.run("mount", "--bind", str(DATABASE), str(PLACE))
 
 
 def source(name="main", options="", scheme="file", place=HOME):
@@ -125,18 +129,35 @@ def source(name="main", options="", scheme="file", place=HOME):
 
 def reset():
     """No package of the tests is installed."""
-    shutil.rmtree(DATABASE, ignore_errors=True)
+    DATABASE.mkdir(parents=True, exist_ok=True)
+    for entry in DATABASE.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
     for folder in ("info", "updates", "triggers"):
-        (DATABASE / folder).mkdir(parents=True)
-    stanzas = []
+        (DATABASE / folder).mkdir()
+    (DATABASE / "status").write_text("")
     for name in INSTALLED:
-        (DATABASE / "info" / f"{name}.list").touch()
-        stanzas.append(f"Package: {name}\nStatus: install ok installed\nVersion: 1.0\n"
-                       f"Architecture: {ARCHITECTURE}\nMaintainer: Nobody <nobody@example>\n"
-                       "Description: a package of the system\n")
-    (DATABASE / "status").write_text("\n".join(stanzas))
+        put(name)
     for folder in Path("/usr/share").glob("exm-*"):
         shutil.rmtree(folder)
+
+
+def put(name, version="1.0", status="install ok installed"):
+    """A package in name only, as if another program had installed it just now."""
+    (DATABASE / "info" / f"{name}.list").touch()
+    new = DATABASE / "status-of-test"
+    new.write_text((DATABASE / "status").read_text() + f"Package: {name}\nStatus: {status}\nVersion: {version}\n"
+                   f"Architecture: {ARCHITECTURE}\nMaintainer: Nobody <nobody@example>\n"
+                   "Description: a package of the system\n\n")
+    new.rename(DATABASE / "status")
+
+
+def hold(name, want="hold"):
+    """As apt-mark does; "install" ends it."""
+    subprocess.run(["dpkg", f"--admindir={DATABASE}", "--set-selections"], check=True, input=f"{name} {want}\n",
+                   text=True)
 
 
 def installed(name):
@@ -148,7 +169,9 @@ def installed(name):
 
 
 def leave():
-    """packagekitd as it was."""
+    """packagekitd and dpkg's database as they were."""
+    if PLACE.is_mount():
+        daemon.run("umount", str(PLACE))
     reset()
     daemon.run("systemctl", "stop", SERVICE)
     shutil.rmtree(DROP_IN.parent, ignore_errors=True)

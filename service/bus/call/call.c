@@ -224,6 +224,11 @@ static void call_audit(Call *call, const char *outcome)
                     });
 }
 
+void call_note_begun(Call *call)
+{
+        call_audit(call, "begun");
+}
+
 /* From here on nothing that comes back is used; the transaction serves its next call. */
 static void call_end(Call *call)
 {

@@ -99,6 +99,7 @@ int call_set_authority(Call *call, const char *authority);
 int call_add_authority(Call *call, const char *authority);
 /* For audit: adds a name (", " between them). Returns: 0 or -ENOMEM. */
 int call_add_file(Call *call, const char *file);
+void call_note_begun(Call *call); /* a record: what follows goes on even if the service ends */
 
 /* Counts towards the size of the reply. Returns: 0 or EXM_E_LIMIT_EXCEEDED in call->failure. */
 int call_budget(Call *call, size_t bytes);

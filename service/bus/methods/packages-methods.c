@@ -100,9 +100,9 @@ static void on_done(int r, Failure *f, const PackagesResult *result, void *userd
 
 static void go_on(Call *call)
 {
-        int r = packages_go_on(call->packages);
+        int r = packages_go_on(call->packages, &call->failure);
 
-        if (r < 0)
+        if (r != 0)
                 call_fail(call, r);
 }
 
@@ -126,6 +126,7 @@ static void on_committing(void *userdata)
         Call *call = userdata;
 
         call->past_return = true;
+        call_note_begun(call);
 }
 
 /* --- methods --- */

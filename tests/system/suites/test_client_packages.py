@@ -61,7 +61,8 @@ def test_a_lost_connection_is_said(t):
     has(err, "interrupted", "package status")
     equal(package("remove", "exm-base", status=1).out, "", "it is busy")
     GO.touch()
-    daemon.wait_for(lambda: installed("exm-slow") == "1.0", "the installation", 20)
+    daemon.wait_for(lambda: package("install", "exm-slow", status=None).status == 0, "its end", 60)
+    equal(installed("exm-slow"), "1.0")
 
 
 def connection_of(t, program):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Packages through PackageKit, from signed repositories of the tests in the machine."""
+import fcntl
 import functools
 import http.server
+import select
 import threading
 from pathlib import Path
 
@@ -13,11 +15,13 @@ from repository import installed
 
 GO, STARTED = Path("/run/exm-slow.go"), Path("/run/exm-slow.started")
 SLOW = f"touch {STARTED}\nuntil [ -e {GO} ]; do sleep 0.05; done\n"
+MENDED = f"[ -e {GO} ] || {{ echo not yet; exit 5; }}\n"
 FAILS = "echo the first line\nprintf 'no \\033[31mflux\\033[0m\\n'\necho 'progress 1%\\rprogress 2%'\nexit 3\n"
 HOSTILE = ["", "-o", "--purge", "../x.deb", "/tmp/x.deb", "./x", "foo=1.0", "foo/unstable", "a;b",
            "foo;1.0;all;", "foo:amd64", "foo*", "foo|bar", "foo bar", "foo\nbar", "$(reboot)", "~nfoo",
            "http://host/x.deb", "%s", "ünïcode", "x" * 256, "+foo", ".foo"]
-OWN = ("packagekit", "systemd", "dbus", "polkitd", "exmachina")
+OWN = ("packagekit", "systemd", "dbus", "polkitd", "exmachina", "tzdata")
+WAITS = "wait for another program"
 
 
 @functools.cache
@@ -29,11 +33,14 @@ def publish():
     main.add("exm-clash", Conflicts="exm-base")
     main.add("exm-fails", scripts={"postinst": FAILS})
     main.add("exm-slow", scripts={"postinst": SLOW})
+    main.add("exm-mends", scripts={"postinst": MENDED})
+    main.add("exm-clings", scripts={"postrm": MENDED})
     main.add("exm-stays", scripts={"prerm": "echo it has to stay\nexit 4\n"})
     main.add("exm-impossible", Depends="exm-nowhere")
     main.publish()
     newer = repository.Repository("newer")
     newer.add("exm-base", "2.0")
+    newer.add("exm-fails", "2.0")
     newer.publish()
     unsigned = repository.Repository("unsigned")
     unsigned.add("exm-unsigned")
@@ -44,7 +51,7 @@ def publish():
     tampered.add("exm-added")
     (tampered.folder / "Packages").write_text("\n".join(tampered.packages))
     slow = repository.Repository("slow")
-    slow.add("exm-big", size=1 << 20)
+    slow.add("exm-big", size=1 << 20, Depends="exm-base", Conflicts="exm-late")
     slow.publish()
 
 
@@ -94,6 +101,7 @@ def test_install_status_remove(t):
     equal(client.Packages.PackageStatus(["exm-base", "exm-needs"]),
           [row("exm-base", "1.0", automatic=True), row("exm-needs", "1.0")])
     equal(client.Packages.Install(["exm-needs", "exm-base"]), [], "all is there")
+    equal(client.Packages.PackageStatus(["exm-base"])[0]["automatic"], True, "PackageKit cannot change that")
     equal(client.Packages.Remove(["exm-needs"]), [("remove", "exm-needs", "1.0")])
     equal((installed("exm-needs"), installed("exm-base")), (None, "1.0"))
     equal(client.Packages.Remove(["exm-needs"]), [], "it is gone already")
@@ -186,6 +194,25 @@ def test_what_cannot_be(t):
             client.Packages.Remove([name], allow_more_removals=True)
         has(seen.message, name, "ExMachina itself needs it")
         equal(installed(name), "1.0")
+    with expect("Refused") as seen:
+        client.Packages.Remove(list(OWN), allow_more_removals=True)
+    has(seen.message, *OWN)
+
+
+def test_holds_are_kept(t):
+    use(t, repository.source(), repository.source("newer"))
+    client = alice(t)
+    repository.put("exm-base")
+    repository.hold("exm-base")
+    for call in (client.Packages.Install, client.Packages.Remove):
+        with expect("Refused") as seen:
+            call(["exm-base"], allow_more_removals=True)
+        has(seen.message, "exm-base: on hold", "apt-mark unhold")
+    equal(installed("exm-base"), "1.0")
+    repository.hold("exm-base", "install")
+    equal(client.Packages.Install(["exm-base"]), [("upgrade", "exm-base", "2.0")])
+    repository.hold("exm-base")
+    equal(client.Packages.Install(["exm-base"]), [], "nothing is changed of it")
 
 
 # ---------------------------------------------------------------- what fails
@@ -205,8 +232,71 @@ def test_a_script_that_fails_is_told_with_the_end_of_its_output(t):
     has_not(seen.message, "the first line")
 
 
+def test_what_is_unfinished_is_finished_or_told(t):
+    client = main(t)
+    for _ in range(2):
+        with expect("PackageFailed") as seen:
+            client.Packages.Install(["exm-mends"])
+        has(seen.message, "exm-mends 1.0 (half-configured)", "dpkg --configure -a", "not yet")
+        equal(client.Packages.PackageStatus(["exm-mends"]), [row("exm-mends")])
+    GO.touch()
+    equal(client.Packages.Install(["exm-mends"]), [("configure", "exm-mends", "1.0")])
+    equal(installed("exm-mends"), "1.0")
+    clean()
+    with expect("PackageFailed"):
+        client.Packages.Install(["exm-mends"])
+    equal(client.Packages.Remove(["exm-mends"]), [("remove", "exm-mends", "1.0")])
+    client.Packages.Install(["exm-clings"])
+    for _ in range(2):
+        with expect("PackageFailed") as seen:
+            client.Packages.Remove(["exm-clings"])
+        has(seen.message, "exm-clings 1.0 (half-installed)", "apt-get --fix-broken install")
+    GO.touch()
+    equal(client.Packages.Remove(["exm-clings"]), [("remove", "exm-clings", "1.0")])
+
+
+def test_what_is_unfinished_is_mended_by_a_newer_version(t):
+    use(t, repository.source(), repository.source("newer"))
+    client = alice(t)
+    repository.put("exm-fails", status="install ok half-configured")
+    equal(client.Packages.Install(["exm-fails"]), [("upgrade", "exm-fails", "2.0")])
+
+
+def test_unfinished_ones_of_others_are_told(t):
+    """They stand in the way of every change."""
+    client = main(t)
+    repository.put("exm-lost", status="install reinstreq half-installed")
+    with expect("PackageFailed") as seen:
+        client.Packages.Install(["exm-base"])
+    has(seen.message, "exm-lost 1.0 (reinst-required)", "apt-get")
+    equal(installed("exm-base"), None)
+
+
+def test_part_of_it_is_told(t):
+    client = main(t)
+    with expect("PackageFailed") as seen:
+        client.Packages.Install(["exm-base", "exm-fails"])
+    has(seen.message, "done nevertheless: install exm-base 1.0", "Unfinished: exm-fails 1.0 (half-configured)")
+    equal(installed("exm-base"), "1.0")
+
+
+def test_interrupted_dpkg(t):
+    """It is not another program at work, and waiting does not help."""
+    client = main(t)
+    mark = repository.DATABASE / "updates/0001"
+    mark.touch()
+    for call in (client.Packages.Install, client.Packages.Remove):
+        with expect("PackageFailed") as seen:
+            call(["exm-base"])
+        has(seen.message, "dpkg --configure -a")
+    equal(client.Packages.PackageStatus(["exm-base"]), [row("exm-base")])
+    mark.unlink()
+    equal(len(client.Packages.Install(["exm-base"])), 1)
+
+
 def test_unsigned_is_refused(t):
-    """Also where the administrator lets apt read such a repository."""
+    """Also where the administrator lets apt read such a repository; not where he has said that it counts as signed
+    (PackageKit then cannot tell it from one that is)."""
     publish()
     global _sources
     _sources = None
@@ -225,6 +315,9 @@ def test_unsigned_is_refused(t):
         client.Packages.Install(["exm-unsigned"])
     has(seen.message, "exm-unsigned", "signature")
     equal(installed("exm-unsigned"), None)
+    repository.use(repository.source("unsigned", "trusted=yes"))
+    client.Packages.Refresh()
+    equal(client.Packages.Install(["exm-unsigned"]), [("install", "exm-unsigned", "1.0")])
 
 
 def test_without_packagekit(t):
@@ -336,7 +429,44 @@ def test_allowed_by_key(t):
         without.Packages.PackageStatus(["exm-base"])
 
 
+def test_a_dialog_holds_nobody_up(t):
+    """Not even others' changes: who was asked may find one under way, or nothing left to do."""
+    client, root = main(t), t.root
+    for answer_during in ("nothing", "another change", "the same change"):
+        clean()
+        client.Packages.Install(["exm-needs"])
+        t.rules.clear().allow("alice", "manage-packages", package="exm-base")
+        agent = t.agent("open")
+        future = client.Packages.later("Remove", ["exm-base"], allow_more_removals=True, interactive=True)
+        agent.wait()
+        GO.touch()
+        equal(root.Packages.Install(["exm-mends"]), [("install", "exm-mends", "1.0")])
+        GO.unlink()
+        if answer_during == "another change":
+            other = root.Packages.later("Install", ["exm-slow"])
+            daemon.wait_for(STARTED.exists, "the script runs", 20)
+        elif answer_during == "the same change":
+            root.Packages.Remove(["exm-base", "exm-needs"])
+        agent.answer(agent.prompts[0]["cookie"], True)
+        if answer_during == "another change":
+            with expect("Busy"):
+                future.result(20)
+            GO.touch()
+            equal(other.result(20), [("install", "exm-slow", "1.0")])
+        elif answer_during == "the same change":
+            equal(future.result(20), [])
+        else:
+            equal(sorted(future.result(20)), [("remove", "exm-base", "1.0"), ("remove", "exm-needs", "1.0")])
+        agent.close()
+        t.rules.clear().allow("alice")
+
+
 # ---------------------------------------------------------------- while it goes on
+
+def progress(heard, operation=""):
+    return [arguments[1:] for interface, member, arguments in list(heard)
+            if (interface, member) == ("Packages", "Progress") and arguments[0] == operation]
+
 
 def test_progress_is_for_the_caller_alone(t):
     """PackageKit itself says nothing of an installation that is over within 0.1 s: hence the slow one."""
@@ -344,8 +474,7 @@ def test_progress_is_for_the_caller_alone(t):
     heard, overheard = client.listen(), other.listen()
 
     def told(operation):
-        return [arguments[1:] for interface, member, arguments in list(heard)
-                if (interface, member) == ("Packages", "Progress") and arguments[0] == operation]
+        return progress(heard, operation)
     client.Packages.Refresh(operation="lists")
     future = client.Packages.later("Install", ["exm-slow"], operation="öp 7")
     daemon.wait_for(lambda: [d for _, d in told("öp 7") if d == "install exm-slow"], "what is done", 20)
@@ -358,6 +487,7 @@ def test_progress_is_for_the_caller_alone(t):
         percents = [percent for percent, _ in told(operation)]
         equal(percents, sorted(percents))
         equal(told(operation)[-1], (100, "done"))
+        equal([words for words, next in zip(told(operation), told(operation)[1:]) if words == next], [], "said twice")
     assert not [m for _, m, _ in overheard if m == "Progress"], overheard
 
 
@@ -370,6 +500,8 @@ def test_one_change_at_a_time_and_a_caller_gone_in_mid_install(t):
                      lambda: other.Packages.Remove(["exm-base"])):
             with expect("Busy"):
                 call()
+        with expect("Busy"):
+            other.Packages.PackageStatus(["exm-base"])
         client.close()
         with expect("Busy"):
             other.Packages.Install(["exm-base"])
@@ -379,7 +511,72 @@ def test_one_change_at_a_time_and_a_caller_gone_in_mid_install(t):
     daemon.wait_for(lambda: installed("exm-slow") == "1.0", "the installation goes to its end", 20)
     daemon.wait_for(lambda: t.journal.audit(method="Packages.Install", outcome="done"),
                     "it is on record", 20)
+    equal([r["EXMACHINA_OUTCOME"] for r in t.journal.audit(packages="exm-slow")], ["begun", "done"])
     equal(other.Packages.Install(["exm-base"]), [("install", "exm-base", "1.0")])
+
+
+def test_stopped_in_mid_install(t):
+    """PackageKit goes on, and that is what is said and on record."""
+    client = main(t)
+    future = client.Packages.later("Install", ["exm-slow"])
+    daemon.wait_for(STARTED.exists, "the script runs", 20)
+    daemon.stop()
+    with expect("Timeout") as seen:
+        future.result(20)
+    has(seen.message, "PackageKit goes on", "PackageStatus")
+    has_not(seen.message, "taken back")
+    equal([r["EXMACHINA_OUTCOME"].rpartition(".")[2] for r in t.journal.audit(packages="exm-slow")],
+          ["begun", "Timeout"])
+    GO.touch()
+    daemon.wait_for(lambda: installed("exm-slow") == "1.0", "the installation goes to its end", 20)
+    equal(client.Packages.Install(["exm-slow"]), [])
+
+
+def test_stopped_in_mid_download(t):
+    server, client = big(t)
+    future = client.Packages.later("Install", ["exm-big"])
+    assert server.half.wait(20), "the download has begun"
+    daemon.stop()
+    with expect("Timeout") as seen:
+        future.result(20)
+    has(seen.message, "no package was changed")
+    assert server.lost.wait(20), "the download is cancelled"
+    equal([r["EXMACHINA_OUTCOME"].rpartition(".")[2] for r in t.journal.audit(packages="exm-big")], ["Timeout"])
+
+
+def test_another_program_at_work_is_waited_for_and_then_it_is_busy(t):
+    """Here another client of PackageKit; as long as it works, PackageKit answers nobody."""
+    client, root = main(t), t.root
+    heard = client.listen()
+    path = root.call("/org/freedesktop/PackageKit", "org.freedesktop.PackageKit", "CreateTransaction",
+                     destination="org.freedesktop.PackageKit")
+    ids = GLib.Variant("(tas)", (0, ["exm-slow;1.0;all;"]))
+    root.call(path, "org.freedesktop.PackageKit.Transaction", "InstallPackages", ids,
+              destination="org.freedesktop.PackageKit")
+    daemon.wait_for(STARTED.exists, "the script runs", 20)
+    futures = [client.Packages.later("PackageStatus", ["exm-base"], timeout=200) for _ in range(2)]
+    futures.append(client.Packages.later("Install", ["exm-base"], timeout=200))
+    for future in futures:
+        with expect("Busy"):
+            future.result(200)
+    equal(progress(heard), [(0, WAITS)])
+    refresh = client.Packages.later("Refresh", operation="lists", timeout=200)
+    daemon.wait_for(lambda: (0, WAITS) in progress(heard, "lists"), "it is told that it waits", 20)
+    GO.touch()
+    refresh.result(200)
+    daemon.wait_for(lambda: installed("exm-slow") == "1.0", "the installation", 20)
+    equal(len(client.Packages.Install(["exm-base"])), 1, "no place is taken for ever")
+    equal(len(client.Packages.PackageStatus(["exm-base"])), 1)
+
+
+def test_lock_of_apt_is_waited_for(t):
+    client = main(t)
+    heard = client.listen()
+    with open(repository.DATABASE / "lock-frontend", "w", encoding="utf-8") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        future = client.Packages.later("Install", ["exm-base"])
+        daemon.wait_for(lambda: (0, WAITS) in progress(heard), "it is told that it waits", 20)
+    equal(future.result(60), [("install", "exm-base", "1.0")])
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -408,19 +605,42 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         outputfile.flush()
         self.server.half.set()
         # Its end of the connection is closed when the download was cancelled.
-        self.connection.settimeout(60)
-        if not self.server.go.is_set() and self.connection.recv(1) == b"":
-            self.server.lost.set()
-            return
+        while not self.server.go.wait(0.02):
+            if select.select([self.connection], [], [], 0)[0] and self.connection.recv(1) == b"":
+                self.server.lost.set()
+                return
         outputfile.write(content[len(content) // 2:])
 
 
-def test_caller_gone_in_mid_download(t):
+def big(t):
     server = Server()
     t.undo(server.shutdown)
     use(t, repository.source("slow", scheme="http", place=f"//127.0.0.1:{server.server_port}"),
         repository.source())
-    client, other = alice(t), t.client("alice")
+    return server, alice(t)
+
+
+def test_what_has_changed_during_the_download_is_judged_again(t):
+    server, client = big(t)
+    future = client.Packages.later("Install", ["exm-big"], allow_more_removals=True)
+    assert server.half.wait(20), "the download has begun"
+    repository.put("exm-late")
+    server.go.set()
+    with expect("Refused") as seen:
+        future.result(60)
+    has(seen.message, "now also remove exm-late", "nothing was changed")
+    equal((installed("exm-late"), installed("exm-base"), installed("exm-big")), ("1.0", None, None))
+    server, client = big(t)
+    future = client.Packages.later("Install", ["exm-big"])
+    assert server.half.wait(20), "the download has begun"
+    repository.put("exm-base")
+    server.go.set()
+    equal(future.result(60), [("install", "exm-big", "1.0")], "what was not done by this call")
+
+
+def test_caller_gone_in_mid_download(t):
+    server, client = big(t)
+    other = t.client("alice")
     client.Packages.later("Install", ["exm-big"])
     assert server.half.wait(20), "the download has begun"
     with expect("Busy"):

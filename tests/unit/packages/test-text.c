@@ -64,6 +64,18 @@ static void error_codes_are_conditions(void **state)
         }
 }
 
+/* What PackageKit passes off as a lock. */
+static void an_interruption_is_no_lock(void **state)
+{
+        _cleanup_failure_ Failure f = { 0 };
+
+        assert_int_equal(pk_error_set(&f, 26,
+                                      "E: dpkg was interrupted, you must manually run 'dpkg "
+                                      "--configure -a' to correct the problem. "),
+                         EXM_E_PACKAGE_FAILED);
+        assert_null(strstr(f.message, "another program"));
+}
+
 static void bus_errors_are_conditions(void **state)
 {
         static const struct {
@@ -93,6 +105,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(texts_are_cleaned),
                 cmocka_unit_test(error_codes_are_conditions),
+                cmocka_unit_test(an_interruption_is_no_lock),
                 cmocka_unit_test(bus_errors_are_conditions),
         };
 
