@@ -84,6 +84,7 @@ def test_cookbook(t):
 
 def test_frontends(t):
     users(t)
+    packages(t)
     ran, = work_through(t, "docs/frontends.md")
     assert ran > 20, ran
 
