@@ -102,22 +102,26 @@ int journal_check_writable(Journal *journal, Failure *f)
 }
 
 /* Pruning may have taken the newest away: its number is in sqlite_sequence still. */
-int journal_take_id(Journal *journal, uint64_t *ret, Failure *f)
+static int read_last_id(Journal *journal, Failure *f)
 {
         _cleanup_statement_ Statement s = { 0 };
-        uint64_t last = 0;
 
         statement_init(&s, journal->database.connection,
                        "SELECT max(ifnull((SELECT max(id) FROM change), 0),"
                        " ifnull((SELECT max(seq) FROM sqlite_sequence WHERE name = 'change'), 0))");
         if (statement_step(&s))
-                last = (uint64_t)statement_int(&s, 0);
-        if (s.rc != SQLITE_OK)
-                return database_failure(&journal->database, s.rc, f);
-        if (last > journal->last_id)
-                journal->last_id = last;
-        *ret = ++journal->last_id;
-        return 0;
+                journal->last_id = (uint64_t)statement_int(&s, 0);
+        return database_failure(&journal->database, s.rc, f);
+}
+
+/* Nobody else gives any out while the database is open. */
+int journal_take_id(Journal *journal, uint64_t *ret, Failure *f)
+{
+        int r = journal->last_id == 0 ? read_last_id(journal, f) : 0;
+
+        if (r == 0)
+                *ret = ++journal->last_id;
+        return r;
 }
 
 int journal_next_id(Journal *journal, uint64_t *ret, Failure *f)

@@ -322,6 +322,22 @@ static void render_next(View *view)
                 view_fail(view, r, &f);
 }
 
+/* Of a single file the worker need not be asked whether it is the one that was edited: if not, its
+ * text is as it was. One that could not be parsed has none to tell. */
+static int render_only_file(View *view, Operation *op)
+{
+        const ViewFile *file = &view->files[0]->file;
+        int r;
+
+        if (view->n_files != 1 || file->error_kind)
+                return 0;
+        r = strv_extend(&op->changed, file->image->path);
+        if (r < 0)
+                return r;
+        render_next(view);
+        return 1;
+}
+
 static bool only_reads(const Operation *op)
 {
         return op->kind == OPERATION_GET_VALUE || op->kind == OPERATION_MATCH ||
@@ -370,6 +386,11 @@ static int operation_send(View *view, Operation *op)
 
         if (operation_answer(view, op))
                 return 0;
+        if (op->kind == OPERATION_RENDER) {
+                r = render_only_file(view, op);
+                if (r != 0)
+                        return r < 0 ? r : 0;
+        }
         op->state = view->answers.state;
         if (view_wants_values(view, op))
                 return values_send(view);

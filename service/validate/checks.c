@@ -183,8 +183,8 @@ static int plan_validator(Checks *checks, const Validator *v)
 
 static bool applies(const Validator *v, const Future *future)
 {
-        for (size_t i = 0; (v->command || v->damaged) && i < future->n_files; i++)
-                if (name_for(v, &future->files[i]))
+        for (size_t i = 0; i < future->n_files; i++)
+                if (validator_applies(v, future->files[i].name, future->files[i].path))
                         return true;
         return false;
 }
@@ -204,6 +204,9 @@ int checks_new(Checks **ret, const Validators *validators, Future *future)
         for (size_t i = 0; r == 0 && i < validators->n; i++)
                 if (applies(validators->list[i], future))
                         r = plan_validator(checks, validators->list[i]);
+        /* What runs has to read the files. */
+        if (r == 0 && checks->n > 0 && future->fd < 0)
+                r = -EINVAL;
         if (r == 0) {
                 checks->reports = calloc(checks->n + 1, sizeof(*checks->reports));
                 r = checks->reports ? 0 : -ENOMEM;

@@ -82,6 +82,12 @@ bool validator_matches(const Validator *v, const char *file)
         return false;
 }
 
+bool validator_applies(const Validator *v, const char *name, const char *path)
+{
+        return (v->command || v->damaged) &&
+               (validator_matches(v, path) || validator_matches(v, name));
+}
+
 /* --- values: each returns NULL, or what is wrong, as the end of a sentence --- */
 
 static const char *read_words(const char *text, char ***list)

@@ -65,3 +65,7 @@ DEFINE_CLEANUP(Validator *, validator_free);
 
 /* Is any of its globs for this file? */
 bool validator_matches(const Validator *validator, const char *file);
+
+/* Has it something to say of a file, which is known by two names: what is acted on, and as the
+ * caller gave it? */
+bool validator_applies(const Validator *validator, const char *name, const char *path);

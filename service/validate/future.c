@@ -14,15 +14,16 @@
 
 #define ROOT "/etc/"
 
-int future_new(Future **ret)
+int future_new(Future **ret, bool packed)
 {
         _cleanup_(future_free_cleanup) Future *future = NULL;
 
         future = calloc(1, sizeof(*future));
         if (!future)
                 return -ENOMEM;
-        future->fd = memfd_create("exmachina-future", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        if (future->fd < 0)
+        future->fd =
+                packed ? memfd_create("exmachina-future", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
+        if (packed && future->fd < 0)
                 return -errno;
         future->digest = digest_new();
         if (!future->digest)
@@ -151,7 +152,7 @@ int future_add(Future *future, const char *name, const char *path, const Node *b
         add_to_digest(future->digest, before);
         add_to_digest(future->digest, after);
         if (strncmp(name, ROOT, strlen(ROOT)) == 0)
-                return pack(future, name, after);
+                return future->fd < 0 ? 0 : pack(future, name, after);
         if (!future->outside)
                 future->outside = strdup(name);
         return future->outside ? 0 : -ENOMEM;
@@ -160,6 +161,8 @@ int future_add(Future *future, const char *name, const char *path, const Node *b
 int future_seal(Future *future)
 {
         digest_finish(TAKE_PTR(future->digest), future->version);
+        if (future->fd < 0)
+                return 0;
         if (lseek(future->fd, 0, SEEK_SET) < 0 ||
             fcntl(future->fd, F_ADD_SEALS,
                   F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)

@@ -4,7 +4,7 @@
  * exmachina-validate (worker/future.h), and what is needed to tell where in them a fault is.
  *
  * In memory only: nothing is left behind by a crash, and nobody but the jails gets the descriptor.
- * Blocking for as long as it takes to copy: runs in a thread.
+ * Takes as long as it takes to copy and to hash: large ones are packed in a thread.
  */
 #pragma once
 
@@ -26,7 +26,7 @@ typedef struct FutureFile {
 typedef struct Future {
         FutureFile *files;
         size_t n_files;
-        int fd; /* sealed by future_seal() */
+        int fd; /* sealed by future_seal(); -1: nobody is going to read it */
         uint64_t size;
         char *outside; /* the first name that is not below /etc: it could not be packed */
         Digest *digest;
@@ -34,8 +34,8 @@ typedef struct Future {
                                         * files, all bytes and metadata, before and after */
 } Future;
 
-/* Returns: 0 or -errno. */
-int future_new(Future **ret);
+/* `packed` false: only its names and its version are wanted. Returns: 0 or -errno. */
+int future_new(Future **ret, bool packed);
 
 /* `name` will be `after`, and is `before` (of which only kind, metadata and version count; its
  * content need not be there). Returns: 0 or -errno. */

@@ -153,6 +153,14 @@ Validators *validators_free(Validators *validators)
         return NULL;
 }
 
+bool validators_apply(const Validators *validators, const char *name, const char *path)
+{
+        for (size_t i = 0; i < validators->n; i++)
+                if (validator_applies(validators->list[i], name, path))
+                        return true;
+        return false;
+}
+
 int validators_units(const Validators *validators, char *const *files, char ***ret)
 {
         _cleanup_strv_ char **units = NULL;

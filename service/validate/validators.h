@@ -24,6 +24,9 @@ int validators_load(Validators **ret, const char *const *directories);
 Validators *validators_free(Validators *validators);
 DEFINE_CLEANUP(Validators *, validators_free);
 
+/* Does any of them apply to the file (validator_applies())? */
+bool validators_apply(const Validators *validators, const char *name, const char *path);
+
 /* The units that use any of these files: candidates, names or globs of units as they stand in the
  * validators' files, each once; whether there is such a unit and whether it is active is for
  * systemd to say. `files`: absolute names (strv). Returns: 0 and a strv (NULL: none), or -ENOMEM.

@@ -21,6 +21,7 @@
 #include "validate/checks.h"
 
 #define RECORD_BYTES_MAX (256U << 10) /* of words, kept with a change */
+#define AT_ONCE_MAX      (64U << 10)  /* bytes that the loop hashes itself */
 
 struct Validation {
         Checks *checks;
@@ -41,6 +42,7 @@ Validation *validation_free(Validation *validation)
 
 typedef struct Preparation {
         Call *call;
+        bool packed;
         void (*next)(Call *call);
         Checks *checks;
         Failure failure;
@@ -73,13 +75,13 @@ static int pack_restored(const Restored *restored, Future *future)
         return r;
 }
 
-/* In a thread: the call is held, and nobody else touches what is read here. */
+/* May be in a thread: the call is held, and nobody else touches what is read here. */
 static void prepare_work(void *userdata)
 {
         Preparation *p = userdata;
         _cleanup_(future_free_cleanup) Future *future = NULL;
 
-        p->r = future_new(&future);
+        p->r = future_new(&future, p->packed);
         if (p->r == 0)
                 p->r = p->call->transaction ? pack_rendered(p->call->state, future, &p->failure)
                                             : pack_restored(p->call->restored, future);
@@ -113,13 +115,44 @@ static void on_prepared(void *userdata)
         free(p);
 }
 
+/* Is any validator going to look at it? *ret_bytes: of all the files. */
+static bool will_be_checked(const Call *call, uint64_t *ret_bytes)
+{
+        const Validators *validators = call->manager->validators;
+        const Rendered *rendered = call->transaction ? call->state : NULL;
+        const Restored *restored = call->restored;
+        bool checked = false;
+
+        *ret_bytes = 0;
+        for (size_t i = 0; rendered && i < rendered->n_changes; i++) {
+                const FileChange *change = &rendered->changes[i];
+
+                *ret_bytes += change->base->size + change->size;
+                checked = checked || validators_apply(validators, file_change_name(change),
+                                                      change->base->path);
+        }
+        for (size_t i = 0; !rendered && i < restored->n_items; i++) {
+                *ret_bytes += restored->items[i].before.size + restored->items[i].after.size;
+                checked = checked ||
+                          validators_apply(validators, restored->names[i], restored->items[i].path);
+        }
+        return checked;
+}
+
 void validation_prepare(Call *call, void (*next)(Call *call))
 {
         Preparation *p = calloc(1, sizeof(*p));
+        uint64_t bytes;
         int r = -ENOMEM;
 
         if (p) {
                 *p = (Preparation){ .call = call_ref(call), .next = next };
+                p->packed = will_be_checked(call, &bytes);
+                if (!p->packed && bytes <= AT_ONCE_MAX) {
+                        prepare_work(p);
+                        on_prepared(p);
+                        return;
+                }
                 r = task_run(call->manager->pool, prepare_work, on_prepared, p);
         }
         if (r < 0) {

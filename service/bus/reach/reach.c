@@ -246,25 +246,31 @@ static void on_probed(void *userdata)
         call_unref(call);
 }
 
-/* Returns: true if every file is as this user's warm views have it, and need not be probed. */
+/* What was looked at before: by the transaction, or by this user's warm views. NULL: nothing. */
+static FileImage *known_image(const Call *call, const ReachFile *file)
+{
+        if (call->transaction)
+                return file->held ? file->loaded : NULL;
+        return view_cache_find_image(call->manager->views, call->uid, file->file);
+}
+
+/* Returns: true if every file is as it was known, and need not be probed. */
 static bool glance_at_files(Call *call)
 {
-        Manager *m = call->manager;
         Reach *reach = call->reach;
 
-        if (call->transaction || reach->probe_only || reach->n_spans > 0)
+        if (reach->probe_only || reach->n_spans > 0)
                 return false;
         for (size_t i = 0; i < reach->n_files; i++) {
-                FileImage *known = view_cache_find_image(m->views, call->uid, reach->files[i].file);
+                FileImage *known = known_image(call, &reach->files[i]);
 
-                if (!known || !glance_is_current(&m->glance, known))
+                if (!known || !glance_is_current(&call->manager->glance, known))
                         return false;
         }
         for (size_t i = 0; i < reach->n_files; i++) {
                 ReachFile *file = &reach->files[i];
 
-                file->image =
-                        file_image_ref(view_cache_find_image(m->views, call->uid, file->file));
+                file->image = file_image_ref(known_image(call, file));
                 file->by_key = key_grants(reach, file->image);
         }
         return true;

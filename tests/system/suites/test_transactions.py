@@ -253,6 +253,24 @@ def test_rebase_that_no_longer_fits(t):
     equal(Path("/etc/hosts").read_text(), "127.0.0.1 localhost\n")
 
 
+def test_a_file_that_became_secret_meanwhile(t):
+    """A file that is as it was is not judged again in a thread; one that is not is."""
+    t.file(FILE, "a = 1\n")
+    t.rules.deny("alice", "read-secret-config")
+    transaction = t.client().begin()
+    equal(transaction.GetValue(TREE + "/a"), (True, "1"))
+    time.sleep(0.1)
+    for _ in range(3):
+        equal(transaction.GetValue(TREE + "/a"), (True, "1"))
+    os.chmod(FILE, 0o600)
+    for call in (lambda: transaction.GetValue(TREE + "/a"), lambda: transaction.SetValue(TREE + "/a", "2"),
+                 transaction.Diff, transaction.Commit):
+        with expect("AccessDenied"):
+            call()
+    os.chmod(FILE, 0o644)
+    equal(transaction.GetValue(TREE + "/a"), (True, "1"))
+
+
 def test_commit_after_the_right_to_write_is_gone(t):
     alice = setup(t)
     transaction = alice.begin()

@@ -91,6 +91,7 @@ static void test_misdeeds(void **state)
                 b.limits.worker_wall_sec = 1;
                 b.limits.file_bytes = 50000;
                 bench_put(&b, "/etc/hosts", HOSTS, "Hosts.lns");
+                bench_put(&b, "/etc/beside", HOSTS, "Hosts.lns"); /* of one it asks less */
                 r = cases[i].ask(&b, &o);
                 if (r != cases[i].expected)
                         print_error("%s: %d %s\n", cases[i].mode, r, o.f.message);
@@ -121,6 +122,20 @@ static void test_sane(void **state)
         assert_int_equal(o.n_texts, 1);
         assert_string_equal(o.texts[0], "x");
         assert_true(view_is_alive(b.view));
+        bench_close(&b);
+}
+
+/* Which files were edited is not asked where there is one. */
+static void test_only_file(void **state)
+{
+        _cleanup_outcome_ Outcome o = {};
+        Bench b;
+
+        bench_open_fake(&b, "changed-foreign");
+        bench_put(&b, "/etc/hosts", HOSTS, "Hosts.lns");
+        assert_int_equal(bench_render(&b, &o), 0);
+        assert_int_equal(o.n_texts, 1);
+        assert_string_equal(o.texts[0], "x");
         bench_close(&b);
 }
 
@@ -389,6 +404,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_sane),
                 cmocka_unit_test(test_misdeeds),
+                cmocka_unit_test(test_only_file),
                 cmocka_unit_test(test_known_error),
                 cmocka_unit_test(test_failed_edit),
                 cmocka_unit_test(test_answer_twice),

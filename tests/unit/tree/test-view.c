@@ -214,6 +214,34 @@ static void test_edit_and_render(void **state)
         bench_close(&b);
 }
 
+/* Of a view's only file it need not be told which was edited. */
+static void test_render_the_only_file(void **state)
+{
+        _cleanup_outcome_ Outcome o = {};
+        Bench b;
+
+        open_hosts(&b);
+        assert_int_equal(bench_render(&b, &o), 0);
+        assert_int_equal(o.n_texts, 0);
+        assert_int_equal(bench_edit(&b, &o, "defvar", "v", "/files/etc/hosts/1", NULL), 0);
+        assert_int_equal(bench_render(&b, &o), 0);
+        assert_int_equal(o.n_texts, 0);
+        assert_int_equal(bench_edit(&b, &o, "set", "/files/etc/hosts/1/ipaddr", "::1", NULL), 0);
+        assert_int_equal(bench_render(&b, &o), 0);
+        assert_int_equal(o.n_texts, 1);
+        assert_string_equal(o.texts[0], "::1 localhost\n192.0.2.1 one uno\n");
+        bench_close(&b);
+
+        bench_open_real(&b);
+        bench_put(&b, "/etc/hosts", "no hosts\n", "Hosts.lns");
+        assert_int_equal(bench_render(&b, &o), 0);
+        assert_int_equal(o.n_texts, 0);
+        assert_int_equal(bench_edit(&b, &o, "text", "/etc/hosts", "127.0.0.1 a\n", NULL), 0);
+        assert_int_equal(bench_render(&b, &o), 0);
+        assert_int_equal(o.n_texts, 1);
+        bench_close(&b);
+}
+
 static void test_make_and_remove_file(void **state)
 {
         _cleanup_outcome_ Outcome o = {};
@@ -471,6 +499,7 @@ int main(void)
                 cmocka_unit_test(test_no_lens),
                 cmocka_unit_test(test_remove),
                 cmocka_unit_test(test_edit_and_render),
+                cmocka_unit_test(test_render_the_only_file),
                 cmocka_unit_test(test_make_and_remove_file),
                 cmocka_unit_test(test_failed_edit_changes_nothing),
                 cmocka_unit_test(test_replay_after_kill),

@@ -36,7 +36,7 @@ static Future *packed(const char *name, const Node *before, const Node *after)
 {
         Future *future = NULL;
 
-        assert_int_equal(future_new(&future), 0);
+        assert_int_equal(future_new(&future, true), 0);
         assert_int_equal(future_add(future, name, name, before, after), 0);
         assert_int_equal(future_seal(future), 0);
         return future;
@@ -85,7 +85,7 @@ static void test_files_outside_are_told(void **state)
         _cleanup_(future_free_cleanup) Future *future = NULL;
         Node after = file_of("hello", 0644);
 
-        assert_int_equal(future_new(&future), 0);
+        assert_int_equal(future_new(&future, true), 0);
         assert_int_equal(future_add(future, "/etc/a", "/etc/a", &missing, &after), 0);
         assert_null(future->outside);
         assert_int_equal(future_add(future, "/srv/b", "/srv/b", &missing, &after), 0);
@@ -125,6 +125,22 @@ static void test_digest(void **state)
         assert_true(gone->files[0].gone);
 }
 
+/* What no validator is going to read has a version all the same. */
+static void test_not_packed(void **state)
+{
+        Node after = file_of("hello", 0644);
+        _cleanup_(future_free_cleanup) Future *one = packed("/etc/a", &missing, &after);
+        _cleanup_(future_free_cleanup) Future *other = NULL;
+
+        assert_int_equal(future_new(&other, false), 0);
+        assert_int_equal(future_add(other, "/etc/a", "/etc/a", &missing, &after), 0);
+        assert_int_equal(future_seal(other), 0);
+        assert_int_equal(other->fd, -1);
+        assert_int_equal(other->size, 0);
+        assert_string_equal(other->version, one->version);
+        assert_non_null(future_find(other, "/etc/a"));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -132,6 +148,7 @@ int main(void)
                 cmocka_unit_test(test_nobody_can_change_it),
                 cmocka_unit_test(test_files_outside_are_told),
                 cmocka_unit_test(test_digest),
+                cmocka_unit_test(test_not_packed),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ static int setup(void **state)
         int fd = mkstemp(definition);
 
         if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || close(fd) < 0 ||
-            validator_read(&validator, definition, "web") < 0 || future_new(&future) < 0)
+            validator_read(&validator, definition, "web") < 0 || future_new(&future, true) < 0)
                 return -1;
         strcpy(after.version, "x");
         if (future_add(future, FILE_NAME, LINK_NAME, &gone, &after) < 0 ||
