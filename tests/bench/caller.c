@@ -13,8 +13,9 @@
  * from standard input and unlocked on each connection), --errors (are answers as well).
  *
  * CASE: "ping NAME", "get PATH" (a # in it counts up to 200, from 1), "match EXPRESSION", "read
- * EXPRESSION", "whoami", "unlock KEY", "hostname", "check FILE": what the service asks polkit
- * before it reads FILE, asked by root about the connection's user.
+ * EXPRESSION", "whoami", "unlock KEY", "hostname", "begin", then "set PATH VALUE" and "commit" of
+ * what was begun last, "check FILE": what the service asks polkit before it reads FILE, asked by
+ * root about the connection's user.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -62,6 +63,7 @@ static bool errors_count;
 static uid_t users[MAX_USERS];
 static unsigned n_users;
 static char key[256];
+static char transaction[256]; /* its object */
 
 static void check(int r, const char *what)
 {
@@ -123,10 +125,37 @@ static int make_get(sd_bus_message **ret, sd_bus *bus, const char *path)
         return make_own(ret, bus, SERVICE ".Config", "GetValue", text);
 }
 
+/* Of a transaction. */
+static int make_change(sd_bus_message **ret, sd_bus *bus, const Case *c)
+{
+        const char *space = strrchr(c->argument, ' ');
+        char path[4096];
+        int r;
+
+        if (strcmp(c->verb, "begin") == 0) {
+                r = make_own(ret, bus, SERVICE ".Config", "Begin", NULL);
+                return r < 0 ? r : sd_bus_message_append(*ret, "a{sv}", 0);
+        }
+        r = sd_bus_message_new_method_call(bus, ret, SERVICE, transaction, SERVICE ".Transaction",
+                                           space ? "SetValue" : "Commit");
+        if (r < 0 || !space)
+                return r < 0 ? r : sd_bus_message_append(*ret, "a{sv}", 0);
+        snprintf(path, sizeof(path), "%.*s", (int)(space - c->argument), c->argument);
+        return sd_bus_message_append(*ret, "ss", path, space + 1);
+}
+
+static bool is_change(const Case *c)
+{
+        return strcmp(c->verb, "begin") == 0 || strcmp(c->verb, "set") == 0 ||
+               strcmp(c->verb, "commit") == 0;
+}
+
 static int make_call(sd_bus_message **ret, sd_bus *bus, const Case *c)
 {
         int r;
 
+        if (is_change(c))
+                return make_change(ret, bus, c);
         if (strcmp(c->verb, "ping") == 0)
                 return sd_bus_message_new_method_call(bus, ret, c->argument, "/",
                                                       "org.freedesktop.DBus.Peer", "Ping");
@@ -184,6 +213,12 @@ static uint64_t time_call(sd_bus *bus, const Case *c)
                 fprintf(stderr, "caller: %s %s: %s\n", c->verb, c->argument,
                         error.message ?: strerror(-r));
                 exit(EXIT_FAILURE);
+        }
+        if (strcmp(c->verb, "begin") == 0) {
+                const char *path;
+
+                check(sd_bus_message_read(reply, "o", &path), "Begin");
+                snprintf(transaction, sizeof(transaction), "%s", path);
         }
         sd_bus_error_free(&error);
         sd_bus_message_unref(message);
