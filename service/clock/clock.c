@@ -27,6 +27,7 @@ typedef struct Request {
         LIST_ENTRY(Request) entry;
         Clock *clock;
         sd_bus_slot *slot;
+        bool sets;
         ClockDone done;
         void *userdata;
 } Request;
@@ -137,7 +138,7 @@ const char *clock_zone(const Clock *clock)
 
 /* --- calls --- */
 
-static int refuse(Failure *f, const sd_bus_error *error)
+static int refuse(Failure *f, const sd_bus_error *error, bool sets)
 {
         static const char *const absent[] = {
                 BUS_ERROR "ServiceUnknown",
@@ -152,7 +153,9 @@ static int refuse(Failure *f, const sd_bus_error *error)
         if (sd_bus_error_has_names(error, BUS_ERROR "NoReply", BUS_ERROR "Timeout",
                                    BUS_ERROR "TimedOut"))
                 return failure_set(f, EXM_E_TIMEOUT,
-                                   "systemd-timedated did not answer in time; it may still do it");
+                                   "systemd-timedated has ended or hangs, and gave no answer%s; "
+                                   "see: systemctl status systemd-timedated",
+                                   sets ? " (it may still do it)" : "");
         for (size_t i = 0; i < ELEMENTSOF(absent); i++)
                 if (sd_bus_error_has_name(error, absent[i]))
                         return failure_set(f, EXM_E_REFUSED,
@@ -182,7 +185,7 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error)
         int r = 0;
 
         if (sd_bus_message_is_method_error(reply, NULL))
-                r = refuse(&f, sd_bus_message_get_error(reply));
+                r = refuse(&f, sd_bus_message_get_error(reply), request->sets);
         else if (sd_bus_message_has_signature(reply, "as"))
                 r = sd_bus_message_read_strv(reply, &zones);
         request_finish(request, r > 0 && f.condition == EXM_E_NONE ? 0 : r, &f, zones);
@@ -199,7 +202,7 @@ static int call_timedated(Clock *clock, const char *member, const char *zone, Cl
         request = calloc(1, sizeof(*request));
         if (!request)
                 return -ENOMEM;
-        *request = (Request){ .clock = clock, .done = done, .userdata = userdata };
+        *request = (Request){ .clock = clock, .sets = zone, .done = done, .userdata = userdata };
         r = sd_bus_message_new_method_call(clock->bus, &m, TIMEDATE_NAME, TIMEDATE_PATH,
                                            TIMEDATE_NAME, member);
         /* Whoever asked was authorised by us; timedated must not prompt for the daemon. */

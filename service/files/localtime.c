@@ -22,9 +22,20 @@ bool zone_name_is_valid(const char *name)
                !strstr(name, "//") && name[strspn(name, allowed)] == '\0';
 }
 
+/* By the two ways that localtime(5) has of writing it; systemd knows no others. */
+static const char *name_of_target(const char *target)
+{
+        static const char *const folders[] = { "/usr/share/zoneinfo/", "../usr/share/zoneinfo/" };
+
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++)
+                if (strncmp(target, folders[i], strlen(folders[i])) == 0 &&
+                    zone_name_is_valid(target + strlen(folders[i])))
+                        return target + strlen(folders[i]);
+        return "";
+}
+
 int localtime_read(char **ret)
 {
-        static const char folder[] = "/zoneinfo/";
         char target[PATH_MAX];
         const char *name = "";
         ssize_t n;
@@ -36,10 +47,7 @@ int localtime_read(char **ret)
                 return -errno;
         } else if (n >= 0) {
                 target[n] = '\0';
-                name = strstr(target, folder);
-                name = name ? name + strlen(folder) : "";
-                if (!zone_name_is_valid(name))
-                        name = "";
+                name = name_of_target(target);
         }
         *ret = strdup(name);
         return *ret ? 0 : -ENOMEM;

@@ -4,6 +4,8 @@
  *
  * timedated remembers the zone from when it was started, and does nothing when asked for that one,
  * also if somebody else has exchanged the link since. So it is first asked for what is set now.
+ * Where that is no zone, it cannot be; if then its yes has changed nothing, it is led astray once:
+ * what it remembers can only be the zone that is wanted.
  *
  * What it works on is its own, not the call's: it outlives the caller, and while a thread has it
  * the loop does not touch it.
@@ -16,6 +18,7 @@
 #include "bus/change/commit-options.h"
 #include "bus/change/signals.h"
 #include "commit/zone.h"
+#include "files/localtime.h"
 
 typedef struct ZoneChange {
         Call *call; /* counted */
@@ -23,6 +26,8 @@ typedef struct ZoneChange {
         ChangeRecord record;
         char *zone, *expected;
         Failure answer; /* timedated's */
+        bool said_yes;
+        bool led_astray, again;
         int r;
         Failure failure; /* the journal's */
         void (*next)(Call *call);
@@ -57,12 +62,26 @@ static void zone_change_end(ZoneChange *z, int r, Failure *f)
         call_unref(call);
 }
 
+/* Its yes was to a zone that it remembers. */
+static bool has_done_nothing(const ZoneChange *z)
+{
+        _cleanup_free_ char *now = NULL;
+
+        return z->said_yes && !z->led_astray && localtime_read(&now) == 0 &&
+               strcmp(now, z->record.zone_before) == 0;
+}
+
 static void settle_work(void *userdata)
 {
         ZoneChange *z = userdata;
 
+        z->again = has_done_nothing(z);
+        if (z->again)
+                return;
         z->r = zone_settle(z->journal, &z->record, z->answer.message, &z->failure);
 }
+
+static void lead_astray(ZoneChange *z);
 
 static void on_settled(void *userdata)
 {
@@ -70,6 +89,10 @@ static void on_settled(void *userdata)
         Failure *f = &z->failure;
         int r = z->r;
 
+        if (z->again) {
+                lead_astray(z);
+                return;
+        }
         if (r == 0 && z->record.state == CHANGE_FAILED) {
                 f = &z->answer;
                 r = f->condition != EXM_E_NONE
@@ -90,6 +113,7 @@ static void on_set(int r, Failure *f, char *const *zones, void *userdata)
 
         if (f)
                 failure_move(&z->answer, f);
+        z->said_yes = r == 0;
         /* At the end of the service it stays prepared: the next start settles it. */
         if (r == -ECANCELED) {
                 zone_change_free(z);
@@ -109,15 +133,22 @@ static void set_zone(ZoneChange *z, const char *zone, ClockDone done)
                 zone_change_end(z, r, NULL);
 }
 
-/* Whether it could or not, the second call decides. */
+/* Whether it could or not, the second call decides; but one that answers nothing is not given
+ * another call, which it would make after the change was found to have failed. */
 static void on_reminded(int r, Failure *f, char *const *zones, void *userdata)
 {
         ZoneChange *z = userdata;
 
-        if (r == -ECANCELED)
-                zone_change_free(z);
+        if (r == -ECANCELED || r == EXM_E_TIMEOUT)
+                on_set(r, f, zones, z);
         else
                 set_zone(z, z->zone, on_set);
+}
+
+static void lead_astray(ZoneChange *z)
+{
+        z->led_astray = true;
+        set_zone(z, strcmp(z->zone, "UTC") == 0 ? "Etc/UTC" : "UTC", on_reminded);
 }
 
 static void prepare_work(void *userdata)

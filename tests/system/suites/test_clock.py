@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The time zone: set through systemd-timedated, in the journal, taken back, seen by everybody."""
 import os
+import signal
 import sqlite3
 from pathlib import Path
 
 import daemon
-from bus import GLib, OBJECT, expect
-from case import equal, has
+from bus import Gio, GLib, OBJECT, expect
+from case import equal, has, has_not
 
 LINK = Path("/etc/localtime")
 JOURNAL = "/var/lib/exmachina/journal.sqlite"
@@ -16,6 +17,11 @@ INTERFACE = "org.exmachina1.Clock"
 HOSTILE = ["", "/", "/etc/shadow", "../../etc/shadow", "Europe/../../etc/shadow", "Europe//Berlin",
            "Europe/", "-o", "a;b", "$(reboot)", "Europe/Berlin\n", "Europe Berlin", "x" * 256,
            "Nowhere/Atlantis", "Europe", "tzdata.zi", "zone1970.tab", "europe/berlin"]
+
+_TIMEDATED = """<node><interface name="org.freedesktop.timedate1">
+<method name="ListTimezones"><arg type="as" direction="out"/></method>
+<method name="SetTimezone"><arg type="s" direction="in"/><arg type="b" direction="in"/></method>
+</interface></node>"""
 
 
 def link_to(zone):
@@ -191,6 +197,130 @@ def test_without_timedated(t):
             call()
         has(seen.message, "systemd-timedated")
     equal((zone_now(), t.root.property(INTERFACE, "Timezone")), (BERLIN, BERLIN))
+
+
+def other_timedated(t, mode):
+    """In the place of the true one; it does as `mode` says when it is asked for Tokyo."""
+    daemon.run("systemctl", "stop", "systemd-timedated")
+    other = t.client("root")
+
+    def answer(connection, sender, path, interface, method, arguments, invocation):
+        if method == "ListTimezones":
+            invocation.return_value(GLib.Variant("(as)", ([BERLIN, TOKYO],)))
+        elif arguments.unpack()[0] == BERLIN:
+            invocation.return_value(None)
+        elif mode == "refuses":
+            invocation.return_dbus_error("org.freedesktop.DBus.Error.Failed", "not today")
+        else:
+            if mode == "does it and dies":
+                link_to(TOKYO)
+            other.close()
+    node = Gio.DBusNodeInfo.new_for_xml(_TIMEDATED)
+    other.connection.register_object("/org/freedesktop/timedate1", node.interfaces[0], answer, None, None)
+    equal(other.bus("RequestName", GLib.Variant("(su)", ("org.freedesktop.timedate1", 4))), 1)
+    return other
+
+
+def test_timedated_that_ends_while_it_is_asked(t):
+    """What the link says afterwards decides, for the caller and in the history."""
+    start_in(t, BERLIN)
+    alice = allowed(t)
+    for mode, error, says in (("dies", "Timeout", "has ended or hangs"), ("refuses", "Refused", "not today")):
+        other = other_timedated(t, mode)
+        with expect(error) as seen:
+            alice.Clock.SetTimezone(TOKYO)
+        has(seen.message, "systemd-timedated", says)
+        change = last_change(alice)
+        equal((change["timezone"], change["state"], zone_now()), ((BERLIN, TOKYO), "failed", BERLIN), mode)
+        has(change["reason"], says, f"the time zone is {BERLIN}")
+        other.close()
+    other_timedated(t, "does it and dies")
+    alice.Clock.SetTimezone(TOKYO)
+    equal((last_change(alice)["state"], zone_now(), alice.property(INTERFACE, "Timezone")),
+          ("applied", TOKYO, TOKYO))
+
+
+def test_timedated_that_hangs(t):
+    """It is not asked to set anything: nothing happens when it goes on, nor is anything in the history."""
+    start_in(t, BERLIN)
+    alice = allowed(t)
+    alice.Clock.ListTimezones()
+    before = len(alice.History.ListChanges())
+    hanging = int(daemon.run("systemctl", "show", "-P", "MainPID", "systemd-timedated"))
+    os.kill(hanging, signal.SIGSTOP)
+    t.undo(lambda: daemon.run("systemctl", "kill", "-s", "KILL", "systemd-timedated", check=False))
+    waiting = alice.Clock.later("SetTimezone", TOKYO)
+    equal(t.client("bob").property(INTERFACE, "Timezone"), BERLIN, "while it is waited for")
+    error = waiting.exception(300)
+    equal(error.short, "Timeout")
+    has(error.message, "systemctl status systemd-timedated")
+    has_not(error.message, "may still do it")
+    os.kill(hanging, signal.SIGCONT)
+    alice.Clock.ListTimezones()
+    equal((len(alice.History.ListChanges()), zone_now()), (before, BERLIN))
+
+
+test_timedated_that_hangs.slow = True
+
+
+def test_timedated_that_is_killed(t):
+    start_in(t, BERLIN)
+    alice = allowed(t)
+    alice.Clock.ListTimezones()
+    hanging = int(daemon.run("systemctl", "show", "-P", "MainPID", "systemd-timedated"))
+    os.kill(hanging, signal.SIGSTOP)
+    waiting = alice.Clock.later("SetTimezone", TOKYO)
+    alice.Config.Transactions()  # answered after the other has been sent on
+    os.kill(hanging, signal.SIGKILL)
+    error = waiting.exception(300)
+    # If it had not been asked before it was killed, the next one did it.
+    equal((error and error.short, zone_now()), ("Timeout", BERLIN) if error else (None, TOKYO))
+    alice.Clock.SetTimezone(TOKYO)
+    equal((zone_now(), last_change(alice)["state"]), (TOKYO, "applied"))
+
+
+def test_odd_links(t):
+    """What localtime(5) knows has a name; all else has none, can be left, and cannot be come back to."""
+    start_in(t, BERLIN)
+    alice = allowed(t)
+    zoneinfo = Path("/usr/share/zoneinfo")
+    outside = t.file("/run/exm/zoneinfo/Europe/Berlin", (zoneinfo / BERLIN).read_bytes())
+
+    def none():
+        LINK.unlink()
+
+    def regular():
+        LINK.unlink()
+        LINK.write_bytes((zoneinfo / BERLIN).read_bytes())
+
+    def link(target):
+        def make():
+            LINK.unlink()
+            LINK.symlink_to(target)
+        return make
+    for make, zone in ((none, "UTC"), (regular, ""), (link(zoneinfo / BERLIN), BERLIN),
+                       (link(f"..{zoneinfo}/{BERLIN}"), BERLIN), (link(outside), ""),
+                       (link("../run/exm/zoneinfo/Europe/Berlin"), ""), (link("/nowhere"), ""),
+                       (link(f"{zoneinfo}/../zoneinfo/{BERLIN}"), ""), (link(zoneinfo), ""),
+                       (link(f"{zoneinfo}/Nowhere/Atlantis"), "Nowhere/Atlantis")):
+        make()
+        daemon.wait_for(lambda: alice.property(INTERFACE, "Timezone") == zone, f"{zone!r} of {make}")
+        alice.Clock.SetTimezone(TOKYO)
+        change = last_change(alice)
+        equal((change["timezone"], change["state"], zone_now()), ((zone, TOKYO), "applied", TOKYO))
+        if zone in ("UTC", BERLIN):
+            alice.History.Revert(change["id"])
+            equal((zone_now(), alice.property(INTERFACE, "Timezone")), (zone, zone))
+        else:
+            with expect("Refused", "InvalidArgs") as seen:
+                alice.History.Revert(change["id"])
+            has(seen.message, "no name" if not zone else "no such time zone")
+            equal(zone_now(), TOKYO)
+    alice.Clock.SetTimezone("UTC")
+    regular()
+    daemon.wait_for(lambda: alice.property(INTERFACE, "Timezone") == "", "no name")
+    alice.Clock.SetTimezone("UTC")
+    equal((zone_now(), last_change(alice)["timezone"]), ("UTC", ("", "UTC")), "what timedated remembers")
 
 
 def test_timedated_that_remembers_another_zone(t):
