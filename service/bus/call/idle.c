@@ -78,9 +78,9 @@ static int on_countdown(sd_event_source *source, uint64_t usec, void *userdata)
         return r < 0 ? sd_event_exit(idle->event, 0) : 0;
 }
 
-/* systemctl reload, an upgrade: the next instance, which the next call starts, has the new
- * configuration and is the new program. Open transactions, calls, keys that are unlocked and
- * changes that await their confirmation keep this one. */
+/* An upgrade, a changed configuration: the next instance, which the next call starts, has the new
+ * configuration and is the new program. Open transactions, calls and changes that await their
+ * confirmation keep this one; keys that are unlocked do not. */
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
         Idle *idle = userdata;
