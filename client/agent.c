@@ -48,6 +48,14 @@ static bool has_ended(const Agent *agent)
                info.si_pid != 0;
 }
 
+/* It asks there, wherever standard input is. */
+static bool has_controlling_terminal(void)
+{
+        _cleanup_close_ int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+        return fd >= 0;
+}
+
 void agent_open(Agent *agent)
 {
         pid_t parent = getpid(), child;
@@ -59,7 +67,8 @@ void agent_open(Agent *agent)
                 return;
         agent_close(agent);
         if (geteuid() == 0 || tcgetattr(STDIN_FILENO, &agent->before) < 0 ||
-            !isatty(STDERR_FILENO) || access(AGENT, X_OK) < 0 || pipe2(ends, O_CLOEXEC) < 0)
+            !isatty(STDERR_FILENO) || !has_controlling_terminal() || access(AGENT, X_OK) < 0 ||
+            pipe2(ends, O_CLOEXEC) < 0)
                 return;
         in_session = sd_pid_get_session(0, NULL) >= 0;
         child = fork();

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * complete.c - see complete.h; and the verb complete, for bash and zsh, one candidate a line:
- * complete verbs|options|paths|files|units|changes|pending|timezones
- * WORD.
+ * complete verbs|options|paths|files|units|changes|pending|timezones|keys WORD.
  */
 #include "complete.h"
 
@@ -191,6 +190,20 @@ static int complete_timezones(Session *session, char ***list)
         return r;
 }
 
+static int complete_keys(Session *session, char ***list)
+{
+        _cleanup_json_ json_t *reply = NULL;
+        const json_t *key;
+        size_t i;
+        int r = 0;
+
+        if (session_call(session, &reply, "Authority", "ListKeys", NULL) != 0)
+                return 0;
+        json_array_foreach(json_array_get(reply, 0), i, key) r =
+                r < 0 ? r : strv_extend(list, field_string(key, "name"));
+        return r;
+}
+
 static int complete_verbs(char ***list)
 {
         const EditVerb *edit;
@@ -221,6 +234,8 @@ static int complete(Session *session, const char *kind, const char *word, char *
                 return complete_changes(session, kind[0] == 'p', list);
         if (strcmp(kind, "timezones") == 0)
                 return complete_timezones(session, list);
+        if (strcmp(kind, "keys") == 0)
+                return complete_keys(session, list);
         if (strcmp(kind, "options") != 0)
                 return EXIT_USAGE;
         options_print_names(verb ? verb->takes : 0);

@@ -2,6 +2,27 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What can stand somewhere is what 'exmachinactl complete' says: it asks the service, and no person.
 
+# Takes the quotes of $cur away, of which the last may be open: readline keeps what stands before the
+# word, and quotes what comes in its place.
+__exmachinactl_unquote() {
+        local rest=$cur quote='' c
+
+        cur=
+        while [[ -n $rest ]]; do
+                c=${rest:0:1} rest=${rest:1}
+                if [[ $c == "$quote" ]]; then
+                        quote=''
+                elif [[ -z $quote && $c == [\"\'] ]]; then
+                        quote=$c
+                elif [[ $c == "\\" && ($quote == '' || $quote == '"' && $rest == [\"\\\$\`]*) ]]; then
+                        cur+=${rest:0:1} rest=${rest:1}
+                else
+                        cur+=$c
+                fi
+        done
+        quoted=$quote
+}
+
 # The candidates of a kind (see client/complete.c) for the word that is being written.
 __exmachinactl_ask() {
         local IFS=$'\n'
@@ -9,6 +30,8 @@ __exmachinactl_ask() {
         mapfile -t COMPREPLY < <(exmachinactl complete "$1" "$cur" 2>/dev/null)
         if [[ $1 == paths || $1 == files ]]; then
                 compopt -o filenames -o nospace
+                # A second one keeps readline from closing the quote where the path goes on.
+                [[ -z $quoted || ${#COMPREPLY[@]} != 1 || ${COMPREPLY[0]} != */ ]] || COMPREPLY+=("${COMPREPLY[0]}*")
         fi
 }
 
@@ -78,20 +101,28 @@ __exmachinactl_of_verb() {
         package:*) __exmachinactl_packages ;;
         permitted:*) __exmachinactl_permitted ;;
         key:0) __exmachinactl_words 'create list revoke' ;;
+        key:1) [[ $prev != revoke ]] || __exmachinactl_ask keys ;;
         diff:0 | validate:0) __exmachinactl_ask verbs ;;
         esac
 }
 
+# Readline takes a colon outside of quotes for the end of a word.
+__exmachinactl_trim() {
+        [[ -n $quoted ]] || __ltrim_colon_completions "$cur"
+}
+
 _exmachinactl() {
-        local cur prev words cword verb='' before=0 i with_argument
+        local cur prev words cword verb='' before=0 i with_argument quoted
 
         _get_comp_words_by_ref -n =: cur prev words cword
         if [[ $cur == --*=* ]]; then
                 prev=${cur%%=*} cur=${cur#*=}
+                __exmachinactl_unquote
                 __exmachinactl_argument "$prev"
-                __ltrim_colon_completions "$cur"
+                __exmachinactl_trim
                 return
         fi
+        __exmachinactl_unquote
         if __exmachinactl_argument "$prev"; then
                 return
         fi
@@ -119,6 +150,6 @@ _exmachinactl() {
         else
                 __exmachinactl_of_verb "$verb" "$before"
         fi
-        __ltrim_colon_completions "$cur"
+        __exmachinactl_trim
 }
 complete -F _exmachinactl exmachinactl

@@ -188,6 +188,15 @@ def test_a_password_that_is_not_given(t):
     equal(text(), HOSTS)
 
 
+def test_nobody_is_asked_without_a_controlling_terminal(t):
+    """Standard input is one, but polkit's agent could not ask there."""
+    terminal = setup(t, "alice")
+    terminal.type(f"setsid -w {SET}; echo status $?.")
+    has_not(terminal.wait("not authorised; on a terminal, or as root, it may be allowed", "status 4."),
+            "Error", "agent")
+    equal(text(), HOSTS)
+
+
 # ---------------------------------------------------------------- what a terminal shows
 
 def test_tables_colours_and_control_characters(t):
@@ -242,7 +251,19 @@ def test_a_message_of_lines_stays_on_its_line(t):
 
 # ---------------------------------------------------------------- completion
 
+# Within quotes. bash closes them, zsh only at the end of a word.
+QUOTED = [(f"exmachinactl {begun}", f"exmachinactl {wanted}") for begun, wanted in (
+    ('get "/etc/hostn', 'get "/etc/hostname"'),
+    ("get '/etc/hostn", "get '/etc/hostname'"),
+    ('get "/etc/hosts/2', 'get "/etc/hosts/2/'),
+    ("""rm "/etc/hosts/*[ipaddr='192.0.2.7']/ali""", """rm "/etc/hosts/*[ipaddr='192.0.2.7']/alias\""""),
+    (r"""rm "/etc/hosts/*[ipaddr=\"192.0.2.7\"]/ali""", r"""rm "/etc/hosts/*[ipaddr=\"192.0.2.7\"]/alias""" + '"'),
+    ("status 'systemd-journald.serv", "status 'systemd-journald.service' "))]
+
+
 def test_bash_completes(t):
+    t.key("exm-completed", timezone=True)
+    t.rules.allow("alice", "manage-keys")
     terminal = setup(t, "alice")
     terminal.type(". /usr/share/bash-completion/bash_completion; PS1='> '; clear")
     terminal.wait("> ")
@@ -254,7 +275,9 @@ def test_bash_completes(t):
                           ("exmachinactl package rem", "exmachinactl package remove "),
                           ("exmachinactl package status systemd-sys", "exmachinactl package status systemd-sysv "),
                           ("exmachinactl set --conf", "exmachinactl set --confirm="),
-                          ("exmachinactl get --json=pr", "exmachinactl get --json=pretty ")):
+                          ("exmachinactl get --json=pr", "exmachinactl get --json=pretty "),
+                          ("exmachinactl key revoke exm-co", "exmachinactl key revoke exm-completed "),
+                          *QUOTED):
         terminal.keys("C-u")
         terminal.clear()
         terminal.keys("-l", begun)
@@ -264,6 +287,8 @@ def test_bash_completes(t):
 
 
 def test_zsh_completes(t):
+    t.key("exm-completed", timezone=True)
+    t.rules.allow("alice", "manage-keys")
     terminal = setup(t, "alice", shell="zsh -f", PROMPT="$ ")
     terminal.type("autoload -U compinit; compinit -u -D; PROMPT='> '; clear")
     terminal.wait("> ")
@@ -274,7 +299,9 @@ def test_zsh_completes(t):
                           ("exmachinactl package rem", "exmachinactl package remove "),
                           ("exmachinactl package status systemd-sys", "exmachinactl package status systemd-sysv "),
                           ("exmachinactl set --conf", "exmachinactl set --confirm="),
-                          ("exmachinactl get --json=pr", "exmachinactl get --json=pretty ")):
+                          ("exmachinactl get --json=pr", "exmachinactl get --json=pretty "),
+                          ("exmachinactl key revoke exm-co", "exmachinactl key revoke exm-completed "),
+                          *((begun, wanted.rstrip("\"'")) for begun, wanted in QUOTED)):
         terminal.keys("C-u")
         terminal.clear()
         terminal.keys("-l", begun)
