@@ -6,16 +6,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "exit-status.h"
 #include "interrupt.h"
 #include "output.h"
+#include "util/hide-key.h"
 #include "util/macro.h"
 
 #define KEY_MAX 256U /* exm1_, a name of 32, _, and 43 of base64url are 81 */
@@ -29,14 +33,23 @@ void key_file_cleanup(char **key)
         free(*key);
 }
 
-/* Who else could read the key, or put another one there? Pipes are what <(pass show ...) makes. */
+/* Those of <(pass show ...) and of /dev/stdin; one with a name of its own may have no writer ever.
+ */
+static bool is_nameless_pipe(int fd, const struct stat *info)
+{
+        struct statfs fs;
+
+        return S_ISFIFO(info->st_mode) && fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC;
+}
+
+/* Who else could read the key, or put another one there? */
 static int check_private(int fd, const char *name)
 {
         struct stat info;
 
         if (fstat(fd, &info) < 0)
                 return output_error("%s: %m", name);
-        if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode))
+        if (!S_ISREG(info.st_mode) && !is_nameless_pipe(fd, &info))
                 return output_error(
                         "%s is not a file: give the name of the file that holds the key", name);
         if (info.st_uid != geteuid() && info.st_uid != 0)
@@ -72,8 +85,9 @@ static int read_line(int fd, const char *name, const Interrupt *interrupt, char 
                 used += (size_t)n;
         }
         key[strcspn(key, "\r\n")] = '\0';
-        if (strncmp(key, "exm1_", strlen("exm1_")) != 0)
-                return output_error("%s holds no key of ExMachina: those begin with exm1_", name);
+        if (strncmp(key, KEY_TEXT_PREFIX, strlen(KEY_TEXT_PREFIX)) != 0)
+                return output_error("%s holds no key of ExMachina: those begin with %s", name,
+                                    KEY_TEXT_PREFIX);
         return 0;
 }
 
@@ -99,6 +113,28 @@ static int ask(char *key, int *ret_signal)
         return r;
 }
 
+/* Opening a FIFO would wait for its writer; reading does, if it is one that may be read. */
+static int open_file(const char *name, int *ret)
+{
+        _cleanup_close_ int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        int r;
+
+        if (fd < 0 && errno == ENOENT &&
+            strncmp(name, KEY_TEXT_PREFIX, strlen(KEY_TEXT_PREFIX)) == 0)
+                return output_error("this is a key, not the name of the file that holds one: on a "
+                                    "command line everybody can read it: have it revoked, and "
+                                    "keep the new one in a file");
+        if (fd < 0)
+                return output_error("the key file %s cannot be opened: %m", name);
+        r = check_private(fd, name);
+        if (r != 0)
+                return r;
+        if (fcntl(fd, F_SETFL, O_RDONLY) < 0)
+                return output_error("%s: %m", name);
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
 int key_file_read(const char *name, char **ret, int *ret_signal)
 {
         _cleanup_(key_file_cleanup) char *key = calloc(1, KEY_MAX);
@@ -113,10 +149,7 @@ int key_file_read(const char *name, char **ret, int *ret_signal)
                             ? ask(key, ret_signal)
                             : read_line(STDIN_FILENO, "standard input", NULL, key, ret_signal);
         } else {
-                fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-                if (fd < 0)
-                        return output_error("the key file %s cannot be opened: %m", name);
-                r = check_private(fd, name);
+                r = open_file(name, &fd);
                 if (r == 0)
                         r = read_line(fd, name, NULL, key, ret_signal);
         }

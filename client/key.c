@@ -10,14 +10,54 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "exit-status.h"
 #include "table.h"
 #include "text.h"
 #include "verb.h"
 
-#define DAEMON EXM_LIBEXECDIR "/exmachina/exmachinad"
+#define DAEMON             EXM_LIBEXECDIR "/exmachina/exmachinad"
+#define DAEMON_EXIT_EXISTS 3
+
+/* nginx:reload is nginx.service:reload. A glob is left as it is: it may mean units of every kind.
+ */
+static char *unit_grant_expand(const char *grant)
+{
+        const char *colon = strrchr(grant, ':');
+        _cleanup_free_ char *unit = NULL, *name = NULL;
+        char *expanded;
+
+        if (!colon || colon == grant || strpbrk(grant, "*?["))
+                return strdup(grant);
+        unit = strndup(grant, (size_t)(colon - grant));
+        name = unit ? unit_name_expand(unit) : NULL;
+        return name && asprintf(&expanded, "%s%s", name, colon) >= 0 ? expanded : NULL;
+}
+
+static int unit_grants_expand(char *const *grants, char ***ret)
+{
+        _cleanup_strv_ char **list = NULL;
+        char *const *grant;
+
+        STRV_FOREACH(grant, grants) {
+                _cleanup_free_ char *expanded = unit_grant_expand(*grant);
+
+                if (!expanded || strv_extend(&list, expanded) < 0)
+                        return -ENOMEM;
+        }
+        *ret = TAKE_PTR(list);
+        return 0;
+}
+
+static void note_shown_once(const Session *session)
+{
+        output_note(session->output,
+                    "the key is shown this once: keep it in a file that only its user "
+                    "can read, for --key-file");
+}
 
 /* ---------------------------------------------------------------- create, without the bus */
 
@@ -42,8 +82,9 @@ static int append_all(char ***list, const char *option, char *const *values)
         return r;
 }
 
-static int offline_arguments(const Options *o, const char *name, char ***list)
+static int offline_arguments(const Session *session, const char *name, char **units, char ***list)
 {
+        const Options *o = session->options;
         time_t seconds = (time_t)(o->expires / 1000000);
         char expires[64];
         struct tm tm;
@@ -59,7 +100,7 @@ static int offline_arguments(const Options *o, const char *name, char ***list)
         if (r == 0)
                 r = append_all(list, "--write", o->write);
         if (r == 0)
-                r = append_all(list, "--unit", o->units);
+                r = append_all(list, "--unit", units);
         if (r == 0)
                 r = append_all(list, "--package", o->packages);
         if (r == 0 && o->timezone)
@@ -74,30 +115,59 @@ static int offline_arguments(const Options *o, const char *name, char ***list)
                 r = append(list, "--privileged", NULL);
         if (r == 0 && o->root)
                 r = append(list, "--root", o->root);
+        if (r == 0 && output_is_json(session->output))
+                r = append(list, "--json", NULL);
         return r;
 }
 
-static int create_offline(const Options *options, const char *name)
+/* What the service's program prints goes where ours would. Returns: its exit code, -errno. */
+static int run_daemon(char **arguments)
+{
+        int status;
+        pid_t child;
+
+        fflush(stdout);
+        child = fork();
+        if (child < 0)
+                return -errno;
+        if (child == 0) {
+                execv(DAEMON, arguments);
+                output_error("%s cannot be run: install the service, or make the key over the "
+                             "bus: %m",
+                             DAEMON);
+                _exit(EXIT_FAILED);
+        }
+        while (waitpid(child, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+}
+
+static int create_offline(Session *session, const char *name, char **units)
 {
         _cleanup_strv_ char **arguments = NULL;
         int r;
 
-        if (options->host) {
-                output_error("--offline makes a key here: run it on %s itself", options->host);
-                return EXIT_USAGE;
+        if (session->options->host)
+                return output_usage("--offline makes a key here: run it on %s itself",
+                                    session->options->host);
+        if (geteuid() != 0) {
+                output_error("--offline is for root: only root can make a key without the service");
+                return EXIT_DENIED;
         }
-        r = offline_arguments(options, name, &arguments);
+        r = offline_arguments(session, name, units, &arguments);
         if (r < 0)
                 return r;
-        fflush(stdout);
-        execv(DAEMON, arguments);
-        return output_error(
-                "%s cannot be run: install the service, or make the key over the bus: %m", DAEMON);
+        r = run_daemon(arguments);
+        if (r == 0)
+                note_shown_once(session);
+        /* Its 1 and 2 are ours. */
+        return r == DAEMON_EXIT_EXISTS ? EXIT_CONFLICT : r;
 }
 
 /* ---------------------------------------------------------------- create */
 
-static int append_grants(const Options *o, sd_bus_message *m)
+static int append_grants(const Options *o, char **units, sd_bus_message *m)
 {
         int r;
 
@@ -109,7 +179,7 @@ static int append_grants(const Options *o, sd_bus_message *m)
         if (r >= 0)
                 r = message_append_option_strings(m, "write", o->write);
         if (r >= 0)
-                r = message_append_option_strings(m, "units", o->units);
+                r = message_append_option_strings(m, "units", units);
         if (r >= 0)
                 r = message_append_option_strings(m, "packages", o->packages);
         if (r >= 0 && o->timezone)
@@ -141,9 +211,7 @@ static int print_key(Session *session, const char *key, const json_t *warnings)
                 return output_error("the key could not be printed: %m");
         json_array_foreach(warnings, i, warning)
                 output_error("warning: %s", json_string_value(warning));
-        output_note(session->output,
-                    "the key is shown this once: keep it in a file that only its user "
-                    "can read, for --key-file");
+        note_shown_once(session);
         return 0;
 }
 
@@ -165,37 +233,43 @@ static int take_key(Session *session, sd_bus_message *reply, const char *name)
         return r;
 }
 
-static int key_create(Session *session, int argc, char **argv)
+static int create_over_bus(Session *session, const char *name, char **units)
 {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
-        const Options *options = session->options;
         int r;
 
-        if (!options->user) {
-                output_error(
-                        "say who may use the key: --user NAME, or --user '' for anyone who has it");
-                return EXIT_USAGE;
-        }
-        if (options->root && !options->offline) {
-                output_error("--root goes with --offline only");
-                return EXIT_USAGE;
-        }
-        if (options->offline)
-                return create_offline(options, argv[1]);
         r = session_new_call(session, &m, SERVICE_PATH, "Authority", "CreateKey");
         if (r != 0)
                 return r;
-        r = sd_bus_message_append(m, "s", argv[1]);
+        r = sd_bus_message_append(m, "s", name);
         if (r < 0)
                 return r;
-        r = append_grants(options, m);
+        r = append_grants(session->options, units, m);
         if (r < 0)
                 return r;
         r = sd_bus_call(session->bus, m, UINT64_MAX, &error, &reply);
         if (r < 0)
                 return session_report(session, &error, r, 0);
-        return take_key(session, reply, argv[1]);
+        return take_key(session, reply, name);
+}
+
+static int key_create(Session *session, int argc, char **argv)
+{
+        const Options *options = session->options;
+        _cleanup_strv_ char **units = NULL;
+        int r;
+
+        if (!options->user)
+                return output_usage(
+                        "say who may use the key: --user NAME, or --user '' for anyone who has it");
+        if (options->root && !options->offline)
+                return output_usage("--root goes with --offline only");
+        r = unit_grants_expand(options->units, &units);
+        if (r < 0)
+                return r;
+        return options->offline ? create_offline(session, argv[1], units)
+                                : create_over_bus(session, argv[1], units);
 }
 
 /* ---------------------------------------------------------------- list, revoke */

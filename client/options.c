@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "exit-status.h"
+#include "output.h"
 #include "text.h"
 
 enum {
@@ -101,13 +102,14 @@ static const struct {
         { "user", ARG_USER, TAKES_KEY, "NAME", "Who may use the key; '' is anyone" },
         { "read", ARG_READ, TAKES_KEY, "GLOB", "Files that it may read; may be repeated" },
         { "write", ARG_WRITE, TAKES_KEY, "GLOB", "Files that it may change; may be repeated" },
-        { "unit", ARG_UNIT, TAKES_KEY, "UNIT:VERB,...", "What it may do to which unit" },
+        { "unit", ARG_UNIT, TAKES_KEY, "UNIT:VERB,...",
+          "What it may do to which unit; may be repeated" },
         { "package", ARG_PACKAGE, TAKES_KEY, "GLOB",
           "Packages that it may install and remove; may be repeated" },
         { "timezone", ARG_TIMEZONE, TAKES_KEY, NULL, "It may set the time zone" },
-        { "expires", ARG_EXPIRES, TAKES_KEY, "TIME", "Until when: '2027-01-31', '30d'" },
+        { "expires", ARG_EXPIRES, TAKES_KEY, "TIME", "Until when: '2027-01-31 12:00', '30d'" },
         { "privileged", ARG_PRIVILEGED, TAKES_KEY, NULL,
-          "Globs reach secret and sensitive files too" },
+          "Globs reach secret and sensitive files, and all units" },
         { "offline", ARG_OFFLINE, TAKES_OFFLINE, NULL, "Without the service, as root" },
         { "root", ARG_ROOT, TAKES_OFFLINE, "DIR", "With --offline: of the system in DIR" },
 
@@ -117,8 +119,7 @@ static const struct {
 
 static int complain(const char *name, const char *value, const char *wanted)
 {
-        fprintf(stderr, "exmachinactl: --%s %s: %s\n", name, value, wanted);
-        return EXIT_USAGE;
+        return output_usage("--%s '%s': %s", name, value, wanted);
 }
 
 static int take_number(const char *name, uint64_t min, uint64_t max, unsigned *ret)
@@ -210,25 +211,34 @@ static bool *flag_of(Options *o, int value)
 static const char **text_of(Options *o, int value)
 {
         switch (value) {
-        case 'H':
-                return &o->host;
         case 'm':
                 return &o->message;
-        case ARG_KEY_FILE:
-                return &o->key_file;
         case ARG_FILE:
                 return &o->file;
         case ARG_STATE:
                 return &o->state;
         case ARG_TOKEN:
                 return &o->token;
-        case ARG_USER:
-                return &o->user;
-        case ARG_ROOT:
-                return &o->root;
         default:
                 return NULL;
         }
+}
+
+/* Of two the last one would win: a surprise where it is a right that is given. */
+static int take_once(const char *name, const char **text)
+{
+        if (*text)
+                return complain(name, optarg, "it can be given once only");
+        *text = optarg;
+        return 0;
+}
+
+static int take_name(const char *name, const char *wanted, const char **text)
+{
+        if (optarg[0] == '\0')
+                return complain(name, optarg, wanted);
+        *text = optarg;
+        return 0;
 }
 
 static char ***list_of(Options *o, int value)
@@ -264,6 +274,14 @@ static int take(Options *o, int value)
         if (list_of(o, value))
                 return strv_extend(list_of(o, value), optarg);
         switch (value) {
+        case 'H':
+                return take_name("host", "give the name of a machine", &o->host);
+        case ARG_KEY_FILE:
+                return take_name("key-file", "give the name of a file", &o->key_file);
+        case ARG_USER:
+                return take_once("user", &o->user);
+        case ARG_ROOT:
+                return take_once("root", &o->root);
         case 'j':
                 return take_output(o, isatty(STDOUT_FILENO) ? "pretty" : "short");
         case ARG_JSON:
@@ -279,13 +297,15 @@ static int take(Options *o, int value)
         case ARG_BEFORE:
                 return take_time("before", false, &o->before);
         case ARG_EXPIRES:
+                if (o->expires > 0)
+                        return complain("expires", optarg, "it can be given once only");
                 return take_time("expires", true, &o->expires);
         case ARG_EXPECT:
                 return take_pair("expect", &o->expect);
         case ARG_LENS:
                 return take_pair("lens", &o->lenses);
         default:
-                return EXIT_USAGE; /* getopt has said it */
+                return -EINVAL;
         }
 }
 
@@ -302,13 +322,34 @@ static void note_group(Options *o, int value)
         }
 }
 
+/* What getopt_long() could not take, in words that repeat no value: one may be a key. */
+static int refuse(int value, const char *word)
+{
+        static const char hint[] = "write -- before words that begin with a dash; --help shows the "
+                                   "options";
+        const char *name = NULL;
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                if (table[i].value == optopt)
+                        name = table[i].name;
+        if (name && value == ':')
+                return output_usage("--%s needs an argument; %s", name, hint);
+        if (name)
+                return output_usage("--%s takes no argument; %s", name, hint);
+        if (optopt)
+                return output_usage("there is no option -%c; %s", optopt, hint);
+        return output_usage("%.*s is no option, or the beginning of several; %s",
+                            (int)strcspn(word, "="), word, hint);
+}
+
 int options_parse(Options *o, int argc, char **argv, int *ret_first)
 {
         struct option long_options[ELEMENTSOF(table) + 1] = { 0 };
+        const char *key_file = getenv("EXMACHINA_KEY_FILE");
         size_t n = 0;
         int value, r;
 
-        *o = (Options){ .grace = UINT_MAX, .key_file = getenv("EXMACHINA_KEY_FILE") };
+        *o = (Options){ .grace = UINT_MAX, .key_file = key_file && key_file[0] ? key_file : NULL };
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
                 if (table[i].name[0])
                         long_options[n++] = (struct option){ table[i].name,
@@ -316,14 +357,11 @@ int options_parse(Options *o, int argc, char **argv, int *ret_first)
                                                                                : no_argument,
                                                              NULL, table[i].value };
         optind = 0;
-        while ((value = getopt_long(argc, argv, "hH:jqm:an:", long_options, NULL)) >= 0) {
-                r = take(o, value);
-                if (r != 0) {
-                        if (value == '?')
-                                fprintf(stderr, "exmachinactl: write -- before words that begin "
-                                                "with a dash; --help shows the options\n");
+        opterr = 0;
+        while ((value = getopt_long(argc, argv, ":hH:jqm:an:", long_options, NULL)) >= 0) {
+                r = value == '?' || value == ':' ? refuse(value, argv[optind - 1]) : take(o, value);
+                if (r != 0)
                         return r;
-                }
                 note_group(o, value);
         }
         *ret_first = optind;

@@ -18,6 +18,7 @@
 
 #include "exit-status.h"
 #include "text.h"
+#include "util/hide-key.h"
 
 void output_init(Output *output, const Options *options)
 {
@@ -226,6 +227,7 @@ static void say(const char *format, va_list list)
         flush();
         if (vasprintf(&text, format, list) < 0)
                 return;
+        hide_keys(text);
         shortened = text_shorten(text);
         if (!shortened)
                 return;

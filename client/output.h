@@ -53,7 +53,8 @@ int output_json(Output *output, const json_t *value);
 
 /* Text that others wrote; newlines only if `lines`. Returns: 0, -ENOMEM. */
 int output_text(const Output *output, Colour colour, const char *text, bool lines);
-/* The same in a sentence, on standard error. Returns: EXIT_FAILED. */
+/* The same in a sentence, on standard error; what looks like a key is left out. Returns:
+ * EXIT_FAILED. */
 int output_error(const char *format, ...) _printf_(1, 2);
 /* Of what was not written as it has to be. Returns: EXIT_USAGE. */
 int output_usage(const char *format, ...) _printf_(1, 2);

@@ -105,8 +105,10 @@ int script_add(Script *script, const char *name, char *const *words, unsigned li
                 return problem(ret_problem,
                                "'%s' is not an edit: see 'exmachinactl edit --help' for the words",
                                name);
+        /* augtool takes the value away then: too much for an argument that was forgotten. */
         if (verb->without && n + 1 == strlen(verb->arguments))
-                verb = edit_verb_find(verb->without);
+                return problem(ret_problem, "'%s' is written as: %s %s; to have no value, '%s'",
+                               verb->name, verb->name, verb->synopsis, verb->without);
         if (n != strlen(verb->arguments))
                 return problem(ret_problem, "'%s' is written as: %s %s", verb->name, verb->name,
                                verb->synopsis);

@@ -2,13 +2,13 @@
 /*
  * script.h - edits in augtool's words: the table of verbs, and scripts of them.
  *
- * A script is read by augtool's rules: one command a line, # begins a comment; words are separated
- * by blanks; quotes of either kind hold a word together, a backslash takes the meaning of what
- * follows it (\t and \n are tab and newline, and what path expressions themselves escape, \/ \[ \]
- * \( \) \| \= \! \, stays as it is); in a path, brackets hold a word together too. Beyond
- * augtool's rules, a line may end with CR LF, and a byte order mark may begin the script. "save"
- * and "quit" may end it; every other command of augtool that is no edit is an error. Pure
- * functions.
+ * A script is read by augtool's rules: one command a line, one that begins with # is a comment;
+ * words are separated by blanks; quotes of either kind hold a word together, a backslash takes the
+ * meaning of what follows it (\t and \n are tab and newline, and what path expressions themselves
+ * escape, \/ \[ \] \( \) \| \= \! \, stays as it is); in a path, brackets hold a word together too.
+ * Beyond augtool's rules, a line may end with CR LF, and a byte order mark may begin the script;
+ * against them, set and setm need their value. "save" and "quit" may end it; every other command of
+ * augtool that is no edit is an error. Pure functions.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ typedef struct EditVerb {
         /* One letter for each argument: p path expression, s path relative to another, v anything,
          * f name of a file, t text (on the command line: of which file to take it). */
         const char *arguments;
-        const char *without; /* the verb that it is without its last argument, or NULL */
+        const char *without; /* the verb that needs no last argument, or NULL */
         const char *synopsis;
         const char *summary;
 } EditVerb;

@@ -2,8 +2,8 @@
 /*
  * create-key.h - exmachinad --create-key: a key file made by root, without bus or polkit.
  *
- * For images that are being built and for package scripts. The key alone goes to stdout, all else
- * to stderr.
+ * For images that are being built and for package scripts. The key alone goes to stdout (with
+ * --json: an object with the key and the warnings), all else to stderr.
  */
 #pragma once
 

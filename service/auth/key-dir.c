@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -89,14 +90,14 @@ static int judge_dir(int fd, const char *shown, Failure *f)
         return 0;
 }
 
-/* `depth`: how many directories follow it. */
-static int enter(int *dir, const char *shown, const char *name, unsigned depth, bool make,
+/* `depth`: how many directories follow it. The last `made` are made. */
+static int enter(int *dir, const char *shown, const char *name, unsigned depth, unsigned made,
                  Failure *f)
 {
         int fd, r;
 
         fd = walk_open_dir(*dir, name);
-        if (fd == -ENOENT && make && depth < 2) {
+        if (fd == -ENOENT && depth < made) {
                 r = make_dir(*dir, name, depth == 0 ? 0700 : 0755);
                 if (r < 0)
                         return explain(r, shown, f);
@@ -131,8 +132,8 @@ int key_dir_open(const char *root, const char *path, bool make, int *ret, Failur
 {
         _cleanup_close_ int dir = -1;
         _cleanup_free_ char *copy = strdup(path);
+        unsigned depth = 0, made = !make ? 0 : root ? UINT_MAX : 2;
         char *rest = copy, *name;
-        unsigned depth = 0;
         int fd, r;
 
         if (!copy)
@@ -147,7 +148,7 @@ int key_dir_open(const char *root, const char *path, bool make, int *ret, Failur
 
                 if (asprintf(&shown, "%s%.*s", root ?: "", length, path) < 0)
                         return -ENOMEM;
-                r = enter(&dir, shown, name, --depth, make, f);
+                r = enter(&dir, shown, name, --depth, made, f);
         }
         if (r != 0)
                 return r;

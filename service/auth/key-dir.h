@@ -18,9 +18,10 @@
 #define KEY_DIR_MAX_KEYS   1000U
 #define KEY_DIR_FILE_BYTES 65536U /* of one */
 
-/* `root` NULL: "/". `make`: the last two directories of `path` are made if they are missing, 0755
- * and 0700. Returns: 0 and a descriptor; EXM_E_NO_MATCH (a directory is missing); EXM_E_REFUSED (a
- * link, somebody else may write there, read-only); -errno. */
+/* `root` NULL: "/". `make`: directories of `path` that are missing are made, 0755, the last one
+ * 0700; without `root` only the last two, for a system has the others. Returns: 0 and a descriptor;
+ * EXM_E_NO_MATCH (a directory is missing); EXM_E_REFUSED (a link, somebody else may write there,
+ * read-only); -errno. */
 int key_dir_open(const char *root, const char *path, bool make, int *ret, Failure *f);
 
 /* Waits for the lock, which goes with the descriptor; or not: -EWOULDBLOCK. Returns: 0 or -errno.

@@ -10,13 +10,13 @@
 #include <sodium.h>
 
 #include "auth/secret.h"
+#include "util/hide-key.h"
 
-#define PREFIX  "exm1_"
 #define VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
 /* 32 bytes in base64. */
 #define SECRET_CHARACTERS 43U
-#define TEXT_BYTES        (strlen(PREFIX) + KEY_NAME_BYTES + 1 + SECRET_CHARACTERS)
+#define TEXT_BYTES        (strlen(KEY_TEXT_PREFIX) + KEY_NAME_BYTES + 1 + SECRET_CHARACTERS)
 
 char *key_secret_new(void)
 {
@@ -35,7 +35,7 @@ char *key_secret_to_text(const char *name, const char *secret)
         text = secret_new(TEXT_BYTES + 1);
         if (!text)
                 return NULL;
-        end = stpcpy(stpcpy(stpcpy(text, PREFIX), name), "_");
+        end = stpcpy(stpcpy(stpcpy(text, KEY_TEXT_PREFIX), name), "_");
         sodium_bin2base64(end, SECRET_CHARACTERS + 1, (const unsigned char *)secret,
                           KEY_SECRET_BYTES, VARIANT);
         return text;
@@ -58,10 +58,10 @@ static bool is_spelled(const char *secret, const char *text)
 int key_secret_from_text(const char *text, char ret_name[static KEY_NAME_BYTES + 1],
                          char *ret_secret)
 {
-        const char *name = text + strlen(PREFIX), *secret, *end;
+        const char *name = text + strlen(KEY_TEXT_PREFIX), *secret, *end;
         size_t length = strnlen(text, TEXT_BYTES + 1), n;
 
-        if (length > TEXT_BYTES || strncmp(text, PREFIX, strlen(PREFIX)) != 0)
+        if (length > TEXT_BYTES || strncmp(text, KEY_TEXT_PREFIX, strlen(KEY_TEXT_PREFIX)) != 0)
                 return -EINVAL;
         /* No name has "_" in it. */
         n = strcspn(name, "_");

@@ -255,6 +255,9 @@ int key_warnings(const WaysToRoot *ways, const OrdinaryFiles *ordinary, const Gr
 
         if (grants->user[0] == '\0')
                 warn(&w, "user: every local user may use this key");
+        if (!grants->read && !grants->write && !grants->units && !grants->packages &&
+            !grants->timezone)
+                warn(&w, "grants: there are none, so this key gives no right");
         if (grants->privileged)
                 warn(&w, "privileged: globs reach all files and units, also those that come later");
         STRV_FOREACH(entry, grants->write) {

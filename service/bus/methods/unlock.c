@@ -14,10 +14,10 @@
 #include "bus/right/binding.h"
 #include "bus/right/key-watch.h"
 #include "commit/moment.h"
+#include "util/hide-key.h"
 #include "util/log.h"
 
 #define MAX_WAITING_USER 64U
-#define KEY_PREFIX       "exm1_"
 
 typedef struct Unlock {
         sd_event_source *timer; /* set: it waits for its turn */
@@ -115,9 +115,9 @@ static void check(Call *call)
 static int note_name(Call *call, const char *text)
 {
         _cleanup_free_ char *name = NULL;
-        size_t prefix = strlen(KEY_PREFIX);
+        size_t prefix = strlen(KEY_TEXT_PREFIX);
 
-        if (strncmp(text, KEY_PREFIX, prefix) == 0) {
+        if (strncmp(text, KEY_TEXT_PREFIX, prefix) == 0) {
                 name = strndup(text + prefix, strcspn(text + prefix, "_"));
                 if (!name)
                         return -ENOMEM;

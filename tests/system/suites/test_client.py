@@ -94,6 +94,25 @@ def test_print_reads_more_than_one_page(t):
     equal(lines[-1], '/etc/hosts/2000/canonical = "host1999"')
 
 
+def test_files_of_odd_names(t):
+    """What can be a name on the bus is listed, and as a path it can be used as it is printed."""
+    t.folder("/etc/sysctl.d")
+    for name in (b"exm a b", b"exm a[1]", b"exm a'\"b", b"exm a(b|c)", b"exm a=!,b", b"exm a\\b", "exm ä".encode(),
+                 b"exm a\nb", b"exm a\x1bb", b"exm \xe4"):
+        file = Path(os.fsdecode(b"/etc/sysctl.d/" + name + b".conf"))
+        file.write_text("exm.odd=1\n")
+        t.undo(file.unlink)
+    listed = [row["file"] for row in ctl("-j", "files", "/etc/sysctl.d/exm*", user="alice").json]
+    equal(sorted(os.path.basename(file)[4:-5] for file in listed),
+          ["a b", "a'\"b", "a(b|c)", "a=!,b", "a[1]", "a\\b", "ä"])
+    paths = ctl("ls", "/etc/sysctl.d/*/exm.odd", user="alice").out.splitlines()
+    equal(len(paths), len(listed))
+    for path in paths:
+        equal(ctl("get", path, user="alice").out, "1\n", path)
+    for file in listed:
+        equal(ctl("cat", file, user="alice").out, "exm.odd=1\n", file)
+
+
 def test_a_pipe_gets_text_as_it_is(t):
     """Control characters of others are for the reader of a pipe to judge (terminals: test_terminal.py)."""
     t.file("/etc/hosts", "127.0.0.1 a # \x1b[31mred\n")
@@ -132,6 +151,16 @@ def test_exit_statuses_and_what_they_say(t):
             (("--merge", "get", "/etc/hosts/1"), 2, "--merge does not go with 'get'"),
             (("set", "/etc/hosts/1/ipaddr", "-5"), 2, "--"),
             (("--confirm=0", *SET), 2, "from 1 to 3600"),
+            (("--confirm",), 2, "--confirm needs an argument"),
+            (("--quiet=x", "whoami"), 2, "--quiet takes no argument"),
+            (("-x", "whoami"), 2, "no option -x"),
+            (("--frob=x", "whoami"), 2, "--frob is no option"),
+            (("-H", "", "whoami"), 2, "the name of a machine"),
+            (("set", "/etc/hosts/1/ipaddr"), 2, "to have no value, 'clear'"),
+            (("setm", "/etc/hosts", "1/ipaddr"), 2, "to have no value, 'clearm'"),
+            (("timezone", "UTC", "--dry-run"), 2, "--dry-run does not go with 'timezone'"),
+            (("timezone", "UTC", "-m", "x"), 2, "--message does not go with 'timezone'"),
+            (("timezone", "UTC", "--confirm=60"), 2, "--confirm does not go with 'timezone'"),
             (("--json=yaml", "get", "/etc/hosts/1"), 2, "short, pretty or off"),
             ((), 2, "--help")):
         done = ctl(*words, user="bob", status=status)
@@ -641,6 +670,43 @@ def test_key_file_is_private(t):
     done = ctl("--key-file", str(key), "get", "/etc/hosts/1/ipaddr", user="alice", status=1)
     has(done.err, "exm1_")
     has_not(done.err, "something")
+    equal(ctl("get", "/etc/hosts/1/ipaddr", user="alice", EXMACHINA_KEY_FILE="").out, "127.0.0.1\n")
+
+
+def test_key_file_is_a_file(t):
+    """Or what has no name: a pipe of the shell's, standard input. Nothing is waited for."""
+    setup(t)
+    key = t.key("exm-piped", read=["/etc/hosts"])
+    fifo = Path("/run/exm-key-fifo")
+    os.mkfifo(fifo, 0o600)
+    t.undo(fifo.unlink)
+    shutil.chown(fifo, "alice")
+    for name in (str(fifo), "/dev/zero", "/etc", "/run/dbus/system_bus_socket"):
+        done = ctl("--key-file", name, "whoami", user="alice", status=1)
+        has(done.err, name)
+    has(ctl("--key-file", str(fifo), "whoami", user="alice", status=1).err, "is not a file")
+    has(ctl("--key-file=", "whoami", status=2).err, "--key-file")
+    for name, user in (("-", "alice"), ("/dev/stdin", "root")):  # root's is the pipe
+        has(ctl("--key-file", name, "whoami", user=user, stdin=f"{key}\n").out, "key exm-piped")
+
+
+def test_a_key_given_by_mistake_is_not_repeated(t):
+    """Not even where it was cut, or stands in the middle of a word."""
+    secret = "Zm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm8"
+    for words in (("{}",), ("--key-file", "{}", "whoami"), ("--keyfile={}", "whoami"), ("--quiet={}", "whoami"),
+                  ("key", "revoke", "{}"), ("key", "create", "{}", "--user", "alice"), ("key", "{}"),
+                  ("key", "create", "exm-x", "--user", "alice", "--read", "{}"),
+                  ("key", "create", "exm-x", "--user", "alice", "--read", "{}", "--offline"),
+                  ("key", "create", "exm-x", "--user", "alice", "--unit", "{}"),
+                  ("key", "create", "exm-x", "--user", "{}"), ("--lens", "{}", "whoami"), ("get", "{}"),
+                  ("timezone", "{}"), ("status", "{}"), ("show", "{}"), ("cat", "/etc/{}"), ("revert", "x{}"),
+                  ("edit", "{}"), ("diff", "{}"), ("package", "{}"), ("permitted", "{}")):
+        for key in (f"exm1_web_{secret}", f"exm1_{secret[:20]}"):
+            done = ctl(*(word.format(key) for word in words), status=None)
+            assert done.status != 0 and done.err, words
+            has_not(done.out + done.err, key, key[len("exm1_"):])
+    has(ctl("--key-file", f"exm1_web_{secret}", "whoami", status=1).err, "this is a key", "revoked")
+    has(ctl("whoami", EXMACHINA_KEY_FILE=f"exm1_web_{secret}", status=1).err, "this is a key")
 
 
 def test_keys_are_made_used_and_revoked(t):
@@ -649,6 +715,9 @@ def test_keys_are_made_used_and_revoked(t):
               "--package", "exm-*", "--package", "hello", "--timezone")
     ctl(*create, user="bob", status=4)
     has(ctl("key", "create", "exm-cli", status=2).err, "--user")
+    for twice in (("--user", "bob"), ("--expires", "1d")):
+        has(ctl(*create, *twice, status=2).err, twice[0], twice[1], "once")
+    equal(ctl("key", "list").out, "")
     done = ctl(*create)
     t.undo(lambda: ctl("key", "revoke", "exm-cli", status=None))
     assert re.fullmatch(r"exm1_exm-cli_[A-Za-z0-9_-]{43}\n", done.out), "the key and nothing else"
@@ -685,10 +754,39 @@ def test_a_key_that_nobody_has_seen_is_revoked(t):
     equal(ctl("key", "list", "-j").json, [])
 
 
+def test_what_a_new_key_grants_is_told(t):
+    """The same with the service and without."""
+    t.undo(lambda: ctl("key", "revoke", "exm-told", status=None))
+    for offline in ((), ("--offline",)):
+        create = ("key", "create", "exm-told", "--user", "alice", *offline)
+        done = ctl(*create)
+        has(done.err, "warning: grants: there are none", "shown this once")
+        has(ctl(*create, status=5).err, "exm-told")
+        ctl("key", "revoke", "exm-told")
+        done = ctl(*create, "--unit", "cron:reload", "--unit", "ssh.socket:stop", "--unit", "exm-*:start")
+        has_not(done.err, "there are none")
+        equal(ctl("key", "list", "-j").json[0]["units"],
+              ["cron.service:reload", "ssh.socket:stop", "exm-*:start"])
+        ctl("key", "revoke", "exm-told")
+        has(ctl(*create, "--unit", "cron", status=2).err, '"cron" is not a unit and its verbs', "nginx.service:reload")
+        has(ctl(*create, "--read", "etc/hosts", status=2).err, '"etc/hosts" is not absolute')
+        done = ctl("-j", *create, "--read", '/etc/a"\\\\b', "--write", "/etc/exm-fancy")
+        assert re.fullmatch(r"exm1_exm-told_[A-Za-z0-9_-]{43}", done.json["key"]), done
+        has(done.json["warnings"][0], "write /etc/exm-fancy: not on the list of ordinary files")
+        has(done.err, "warning: " + done.json["warnings"][0], "shown this once")
+        has_not(ctl("-q", "key", "revoke", "exm-told").err + ctl("-q", *create).err, "shown this once")
+        ctl("key", "revoke", "exm-told")
+        done = ctl("-j", *create, "--privileged", "--write", '/etc/"x\\\\y"*')
+        has(done.json["warnings"][-1], '/etc/"x\\\\y"*')
+        ctl("key", "revoke", "exm-told")
+        ctl(*create, user="bob", status=4)
+    equal(ctl("key", "list").out, "")
+
+
 def test_keys_are_made_without_the_bus(t):
     root = Path(tempfile.mkdtemp(prefix="exm-root-"))
     t.undo(lambda: shutil.rmtree(root))
-    (root / "etc").mkdir()
+    root.chmod(0o755)
     create = ("key", "create", "exm-off", "--user", "nobody-here", "--read", "/etc/hosts", "--expires",
               "2099-01-31T12:00:00Z", "--package", "exm-*", "--timezone", "--offline", "--root", str(root))
     done = ctl(*create, DBUS_SYSTEM_BUS_ADDRESS="unix:path=/run/none")
@@ -697,6 +795,15 @@ def test_keys_are_made_without_the_bus(t):
         "Timezone=true")
     ctl("key", "create", "exm-off", "--user", "x", "--root", str(root), status=2)
     ctl("-H", "localhost", *create, status=2)
+    ctl(*create, "--root", "/", status=2)
+    has(ctl(*create[:-1], f"{root}/none", status=1).err, f"{root}/none: there is no such directory")
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(["exmachinactl", *create[:2], "exm-lost", *create[3:]], stdout=full,
+                              stderr=subprocess.PIPE, text=True, check=False)
+    equal(done.returncode, 1)
+    has(done.stderr, "revoked again")
+    has_not(done.stderr, "shown this once")
+    equal(os.listdir(root / "etc/exmachina/keys.d"), ["exm-off.key"])
 
 
 def test_another_machine_over_ssh(t):

@@ -66,7 +66,8 @@ def test_what_is_wrong_makes_no_key(t):
     for arguments, user in ((["--read", "etc/hosts"], "alice"), (["--read", "/etc/["], "alice"),
                             (["--write", "/etc/exmachina/exmachina.conf"], "alice"),
                             (["--unit", "cron.service"], "alice"), (["--expires", "2001-01-01"], "alice"),
-                            (["--expires", "soon"], "alice"), (["--frob"], "alice"), (["more"], "alice"),
+                            (["--expires", "soon"], "alice"), (["--frob"], "alice"), (["--user", "bob"], "alice"),
+                            (["--root", "/a", "--root", "/b"], "alice"), (["--expires", "+1d", "--expires", "+2d"], "alice"), (["more"], "alice"),
                             ([], "no-such-user")):
         done = create("wrong", *arguments, user=user)
         equal((done.returncode, done.stdout), (2, ""), str(arguments))
@@ -94,6 +95,12 @@ def test_key_of_an_image(t):
         os.symlink(outside, made.parent)
         equal(create("image", "--root", str(IMAGE)).returncode, 1)
         equal(list(outside.iterdir()), [])
+        shutil.rmtree(IMAGE)
+        equal(create("image", "--root", str(IMAGE)).returncode, 1, "without the directory itself")
+        IMAGE.mkdir(mode=0o755)
+        equal(create("image", "--root", str(IMAGE)).returncode, 0)
+        equal([stat.S_IMODE(path.stat().st_mode) for path in (made.parents[2], made.parents[1], made.parent)],
+              [0o755, 0o755, 0o700])
     finally:
         shutil.rmtree(IMAGE, ignore_errors=True)
         shutil.rmtree(outside, ignore_errors=True)

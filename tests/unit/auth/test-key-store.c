@@ -276,11 +276,12 @@ static void test_offline(void **state)
         _cleanup_failure_ Failure f = { 0 };
         struct stat st;
 
-        assert_int_equal(mkdir("/mnt/image", 0755), 0);
         assert_int_equal(key_store_new_offline(&store, "/mnt/image"), 0);
         assert_int_equal(key_store_create(store, "web", &grants, &text, &f), EXM_E_REFUSED);
-        assert_int_equal(mkdir("/mnt/image/etc", 0755), 0);
+        assert_int_equal(mkdir("/mnt/image", 0755), 0);
         assert_int_equal(key_store_create(store, "web", &grants, &text, NULL), 0);
+        assert_int_equal(stat("/mnt/image/etc", &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0755);
         assert_int_equal(stat("/mnt/image/etc/exmachina", &st), 0);
         assert_int_equal(st.st_mode & 07777, 0755);
         assert_int_equal(stat("/mnt/image/etc/exmachina/keys.d", &st), 0);

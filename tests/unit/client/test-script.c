@@ -75,7 +75,7 @@ static void a_script_is_its_edits(void **state)
                                    "set /etc/hosts/1/ipaddr 192.0.2.1\n"
                                    "   # another\n"
                                    "move /etc/a /etc/b\n"
-                                   "set /etc/c\n"
+                                   "clear /etc/c\n"
                                    "setm /etc/*[d and /etc/e] /sub v\n"
                                    "defvar x /etc/y\n"
                                    "mode /etc/z 0640\n"
@@ -140,7 +140,9 @@ static void what_is_no_edit_names_its_line(void **state)
                 const char *says;
         } table[] = {
                 { "set /a b\nprint /a\n", 2, "'print' is not an edit" },
-                { "set /a\n\nmv /a\n", 3, "SOURCE DESTINATION" },
+                { "clear /a\n\nmv /a\n", 3, "SOURCE DESTINATION" },
+                { "set /a b\nset /a\n", 2, "to have no value, 'clear'" },
+                { "setm /a b\n", 1, "to have no value, 'clearm'" },
                 { "rm /a /b\n", 1, "rm EXPRESSION" },
                 { "ins a beside /b\n", 1, "'beside'" },
                 { "set /a b\nsave\nset /a c\n", 3, "end a script" },

@@ -3,6 +3,7 @@
  * test-text.c - UTF-8 rules, string arrays, digests and limits.
  */
 #include "util/digest.h"
+#include "util/hide-key.h"
 #include "util/limits.h"
 #include "util/strv.h"
 #include "util/utf8.h"
@@ -117,6 +118,26 @@ static void digest_is_sha256(void **state)
                             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+static void keys_are_hidden(void **state)
+{
+        static const char *const pairs[][2] = {
+                { "there is no verb 'exm1_web_Zm9v-_YmFy'", "there is no verb 'exm1_...'" },
+                { "exm1_abcd", "exm1_..." },
+                { "a=exm1_web_x y exm1_other_zz.", "a=exm1_... y exm1_...." },
+                { "exm1_exm1_web_Zm9v", "exm1_..." },
+                { "those begin with exm1_", "those begin with exm1_" },
+                { "exm1_ab", "exm1_ab" },
+                { "", "" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(pairs); i++) {
+                _cleanup_free_ char *text = strdup(pairs[i][0]);
+
+                hide_keys(text);
+                assert_string_equal(text, pairs[i][1]);
+        }
+}
+
 static void limits_have_names_and_ranges(void **state)
 {
         Limits limits;
@@ -140,6 +161,7 @@ int main(void)
                 cmocka_unit_test(escaping_shows_what_deceives),
                 cmocka_unit_test(arrays_grow_and_sort),
                 cmocka_unit_test(digest_is_sha256),
+                cmocka_unit_test(keys_are_hidden),
                 cmocka_unit_test(limits_have_names_and_ranges),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
