@@ -113,6 +113,13 @@ static void resume_screen(const Countdown *c)
         tcsetattr(STDIN_FILENO, TCSANOW, &keys);
 }
 
+/* What did not work may do so the next time, while there is time. */
+static bool goes_on(const Countdown *c, int status)
+{
+        return (status == EXIT_UNREACHABLE || status == EXIT_UNKNOWN || status == EXIT_DENIED) &&
+               monotonic() < c->deadline;
+}
+
 /* Returns: 0: over, *ret_status is what it came to; 1: it goes on. */
 static int keep(Countdown *c, int *ret_status)
 {
@@ -121,7 +128,7 @@ static int keep(Countdown *c, int *ret_status)
         pause_screen(c);
         session_disconnect(c->session);
         r = session_call(c->session, NULL, "History", "Confirm", "t", c->change);
-        if ((r == EXIT_UNREACHABLE || r == EXIT_UNKNOWN) && monotonic() < c->deadline) {
+        if (goes_on(c, r)) {
                 if (r == EXIT_UNREACHABLE)
                         output_error("nobody can come in anew; the change will be taken back");
                 resume_screen(c);
@@ -139,6 +146,10 @@ static int take_back(Countdown *c, int *ret_status)
 
         pause_screen(c);
         r = session_call(c->session, NULL, "History", "Revert", "ta{sv}", c->change, 0);
+        if (goes_on(c, r)) {
+                resume_screen(c);
+                return 1;
+        }
         if (r == 0)
                 output_note(c->session->output, "change %" PRIu64 " is taken back", c->change);
         *ret_status = r == 0 ? EXIT_TAKEN_BACK : r;

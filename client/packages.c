@@ -21,39 +21,27 @@
 
 /* ---------------------------------------------------------------- status */
 
-static int show_status(Session *session, const json_t *packages)
+static int add_package(Table *table, const json_t *package)
+{
+        const char *installed = field_string(package, "installed");
+        const char *candidate = field_string(package, "candidate");
+        bool automatic = json_is_true(json_object_get(package, "automatic"));
+        const char *cells[] = { field_string(package, "name"), installed, candidate,
+                                automatic ? "yes" : "no" };
+        int r;
+
+        r = table_add(table, cells);
+        if (r == 0 && strcmp(installed, candidate) != 0)
+                table_colour(table, 2, COLOUR_YELLOW);
+        return r;
+}
+
+static int package_status(Session *session, int argc, char **argv)
 {
         static const Column columns[] = { { .name = "PACKAGE" },
                                           { .name = "INSTALLED" },
                                           { .name = "CANDIDATE" },
                                           { .name = "AUTOMATIC" } };
-        _cleanup_(table_free_cleanup) Table *table = NULL;
-        const json_t *package;
-        size_t i;
-        int r;
-
-        r = table_new(&table, session->output, columns, ELEMENTSOF(columns));
-        if (r < 0)
-                return r;
-        json_array_foreach(packages, i, package)
-        {
-                const char *installed = field_string(package, "installed");
-                const char *candidate = field_string(package, "candidate");
-                bool automatic = json_is_true(json_object_get(package, "automatic"));
-                const char *cells[] = { field_string(package, "name"), installed, candidate,
-                                        automatic ? "yes" : "no" };
-
-                r = table_add(table, cells);
-                if (r < 0)
-                        return r;
-                if (strcmp(installed, candidate) != 0)
-                        table_colour(table, 2, COLOUR_YELLOW);
-        }
-        return table_print(table);
-}
-
-static int package_status(Session *session, int argc, char **argv)
-{
         _cleanup_message_ sd_bus_message *m = NULL;
         _cleanup_json_ json_t *reply = NULL;
         const json_t *packages, *package;
@@ -76,8 +64,10 @@ static int package_status(Session *session, int argc, char **argv)
                         result = EXIT_NOT_THERE;
         }
         output_open_pager(session->output);
-        r = output_is_json(session->output) ? output_json(session->output, packages)
-                                            : show_status(session, packages);
+        r = output_is_json(session->output)
+                    ? output_json(session->output, packages)
+                    : table_show(session->output, columns, ELEMENTSOF(columns), packages,
+                                 add_package);
         return r < 0 ? r : result;
 }
 
@@ -157,15 +147,25 @@ static int changes_to_json(Session *session, const json_t *changes)
         return output_json(session->output, list);
 }
 
+static int add_change(Table *table, const json_t *row)
+{
+        const char *cells[3];
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(cells); i++)
+                cells[i] = json_string_value(json_array_get(row, i));
+        r = table_add(table, cells);
+        if (r == 0)
+                table_colour(table, 0,
+                             strcmp(cells[0] ?: "", "remove") == 0 ? COLOUR_RED : COLOUR_GREEN);
+        return r;
+}
+
 static int show_changes(Session *session, const json_t *changes)
 {
         static const Column columns[] = { { .name = "ACTION" },
                                           { .name = "PACKAGE" },
                                           { .name = "VERSION" } };
-        _cleanup_(table_free_cleanup) Table *table = NULL;
-        const json_t *row;
-        size_t i;
-        int r;
 
         if (output_is_json(session->output))
                 return changes_to_json(session, changes);
@@ -173,22 +173,7 @@ static int show_changes(Session *session, const json_t *changes)
                 output_note(session->output, "nothing had to be changed");
         if (session->output->quiet)
                 return 0;
-        r = table_new(&table, session->output, columns, ELEMENTSOF(columns));
-        if (r < 0)
-                return r;
-        json_array_foreach(changes, i, row)
-        {
-                const char *cells[3];
-
-                for (size_t k = 0; k < 3; k++)
-                        cells[k] = json_string_value(json_array_get(row, k));
-                r = table_add(table, cells);
-                if (r < 0)
-                        return r;
-                table_colour(table, 0,
-                             strcmp(cells[0] ?: "", "remove") == 0 ? COLOUR_RED : COLOUR_GREEN);
-        }
-        return table_print(table);
+        return table_show(session->output, columns, ELEMENTSOF(columns), changes, add_change);
 }
 
 static int package_change(Session *session, int argc, char **argv)

@@ -122,11 +122,11 @@ static int hear(Shell *shell)
 
         while (bus && (r = sd_bus_process(bus, NULL)) > 0)
                 ;
-        if (r < 0) {
+        if (r < 0)
                 session_disconnect(shell->session);
-                if (shell->transaction && !shell->closed)
-                        shell->closed = strdup("the connection was lost");
-        }
+        if (shell->transaction && !shell->closed &&
+            (!shell->session->bus || shell->heard != shell->session->connections))
+                shell->closed = strdup("the connection was lost");
         r = 0;
         if (shell->closed && shell->staged > 0)
                 r = output_error("the transaction has ended (%s), and its edits (%zu) with it: "
@@ -237,9 +237,11 @@ static int commit_with(Shell *shell, Options *options)
         if (r != 0)
                 return r;
         session->options = options;
+        session->output->change = 0;
         r = transaction_commit(session, shell->transaction, diffs);
         session->options = before;
-        if (r == 0 || r == EXIT_TAKEN_BACK)
+        /* It is made, or may be, whatever has become of it then. */
+        if (r == 0 || r == EXIT_TAKEN_BACK || r == EXIT_UNKNOWN || session->output->change > 0)
                 forget(shell);
         return r;
 }
@@ -251,8 +253,9 @@ static int command_commit(Shell *shell, int argc, char **argv)
 
         r = options_parse(&options, argc, argv, &first);
         if (r == 0 && (first < argc || options_first_besides(&options, TAKES_COMMIT | TAKES_UNITS)))
-                r = output_usage(
-                        "'commit' is written as: commit [--message=TEXT] [--confirm=SECONDS] ...");
+                r = output_usage("'commit' is written as: commit [-m TEXT] [OPTION...], with the "
+                                 "options that "
+                                 "'exmachinactl set --help' shows");
         if (r == 0)
                 r = commit_with(shell, &options);
         options_done(&options);
@@ -287,8 +290,7 @@ static const Command commands[] = {
         { "affected", "", "List the active units that use the files", 0, 0, command_affected },
         { "validate", "", "Have the new files checked by those who will read them", 0, 0,
           command_validate },
-        { "commit", "[--message=TEXT] [--confirm=SECONDS] ...", "Write all edits", 0, 99,
-          command_commit },
+        { "commit", "[-m TEXT] [OPTION...]", "Write all edits", 0, 99, command_commit },
         { "rollback", "", "Drop all edits", 0, 0, command_rollback },
         { "rebase", "", "Stage the edits anew on the files as they are now", 0, 0, command_rebase },
         { "help", "", "Show this", 0, 0, command_help },

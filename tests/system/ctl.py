@@ -187,6 +187,18 @@ class Terminal:
         self._tmux("send-keys", "-l", line)
         self.keys("Enter")
 
+    def is_at_prompt(self):
+        return self._tmux("display-message", "-p", "#{cursor_x}").strip() != "0"
+
+    def interrupt(self, text):
+        """Ctrl-C, once a command runs, until the screen says so: a key may come before the wait that it ends."""
+        daemon.wait_for(lambda: not self.is_at_prompt(), "a command that runs", 30)
+
+        def said():
+            self.keys("C-c")
+            return text in self.screen()
+        daemon.wait_for(said, text, 30)
+
     def screen(self):
         return self._tmux("capture-pane", "-p", "-J").rstrip("\n")
 

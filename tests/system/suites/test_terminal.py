@@ -163,6 +163,29 @@ def test_password_is_asked_for_on_the_terminal(t):
     terminal.wait(f"change {change} is applied", "user: root", "status 0.")
 
 
+def test_who_gives_no_password_is_asked_again(t):
+    """n needs one, of whom the change needed one; the question stays until its time is over."""
+    terminal = setup(t, "alice")
+    t.keep("/etc/shadow"), t.keep("/etc/shadow-")
+    daemon.run("chpasswd", input="dave:mechanical\n")
+    terminal.type("exmachinactl shell")
+    terminal.wait("exmachina> ")
+    terminal.type("set /etc/hosts/1/ipaddr 192.0.2.50")
+    terminal.wait("exmachina*> ")
+    terminal.type("commit --confirm 300")
+    terminal.wait("Password: ")
+    terminal.type("mechanical")
+    terminal.wait("Keep change", "[y]es")
+    terminal.keys("n")
+    daemon.wait_for(lambda: terminal.screen().count("Password: ") == 2, "the question", 30)
+    terminal.keys("C-c")
+    screen = terminal.wait("no password was given, and nothing was done\nKeep change")
+    has(screen, "[y]es")
+    equal(text(), CHANGED)
+    terminal.keys("C-c")
+    terminal.wait("not confirmed: ", "\nexmachina> ")
+
+
 def echoes(terminal):
     terminal.type("echo a line of text")
     terminal.wait("$ echo a line of text\na line of text")
@@ -358,8 +381,7 @@ def test_shell_loses_no_edits_by_a_key(t):
     t.undo(lambda: os.kill(service, signal.SIGCONT))
     os.kill(service, signal.SIGSTOP)
     terminal.type("get /etc/hosts/1/ipaddr")
-    terminal.keys("C-c")
-    terminal.wait("exmachinactl: interrupted\nexmachina*>")
+    terminal.interrupt("exmachinactl: interrupted\nexmachina*>")
     os.kill(service, signal.SIGCONT)
     terminal.keys("C-d")
     terminal.wait("1 edit is not written: ")
@@ -385,6 +407,7 @@ def test_shell_takes_text_from_the_terminal(t):
     terminal.type("commit")
     terminal.wait("is made; ")
     equal(text(), "192.0.2.9 other\n")
+    terminal.clear()
     terminal.type("text /etc/hosts -")
-    terminal.keys("C-c")
-    terminal.wait("\nexmachina> ")
+    terminal.wait("end the text with Ctrl-D")
+    terminal.interrupt("\nexmachina> ")
