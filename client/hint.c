@@ -153,24 +153,45 @@ static char *exchange_denial(const char *message, const char *denial)
                        : joined;
 }
 
-char *hint_missing_file(const Session *session)
+/* Returns: 1, and *ret is what is missing, a new string; 0: nothing is; -1: it cannot be seen. */
+static int find_missing(const Session *session, char **ret)
 {
         const char *name = session->looked_for ? path_shorten(session->looked_for) : "";
-        _cleanup_free_ char *part = NULL;
 
         if (session->options->host || name[0] != '/' || name[1] == '/' ||
             strpbrk(name, "[]()|*$\\\"'=!~ \t"))
-                return NULL;
+                return -1;
         for (const char *end = name; *end;) {
+                _cleanup_free_ char *part = NULL;
+
                 end = strchrnul(end + 1, '/');
-                free(part);
                 part = strndup(name, (size_t)(end - name));
                 if (!part)
-                        return NULL;
-                if (faccessat(AT_FDCWD, part, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-                        return errno == ENOENT ? TAKE_PTR(part) : NULL;
+                        return -1;
+                if (faccessat(AT_FDCWD, part, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
+                        continue;
+                if (errno != ENOENT)
+                        return -1;
+                *ret = TAKE_PTR(part);
+                return 1;
         }
-        return NULL;
+        return 0;
+}
+
+char *hint_why_nothing(const Session *session)
+{
+        _cleanup_free_ char *missing = NULL;
+        int r = find_missing(session, &missing);
+        char *text;
+
+        if (r < 0)
+                return NULL;
+        r = r > 0 ? asprintf(&text, "%s: there is no such file", missing)
+                  : asprintf(&text,
+                             "%s: no lens covers it: 'exmachinactl files' lists what can be read "
+                             "as a tree",
+                             session->looked_for);
+        return r < 0 ? NULL : text;
 }
 
 /* The service does not say it where that would be news. */
@@ -182,8 +203,10 @@ static char *say_missing(const Session *session, const sd_bus_error *error)
         if (!sd_bus_error_has_names(error, SERVICE_NAME ".Error.NoLens",
                                     SERVICE_NAME ".Error.NoMatch"))
                 return NULL;
-        file = hint_missing_file(session);
-        return file && asprintf(&text, "%s: there is no such file", file) >= 0 ? text : NULL;
+        return find_missing(session, &file) > 0 &&
+                               asprintf(&text, "%s: there is no such file", file) >= 0
+                       ? text
+                       : NULL;
 }
 
 char *hint_rephrase(const Session *session, const sd_bus_error *error, const char *message)

@@ -9,7 +9,7 @@
 /* `message`: that of `error`, or its end. Returns: a new string, NULL out of memory. */
 char *hint_rephrase(const Session *session, const sd_bus_error *error, const char *message);
 
-/* What was looked for may be missing since a file is, or a directory: the service tells nobody what
- * he may not know, but who sits at this machine can see for himself. Returns: its name, a new
- * string; NULL: none is missing, or that cannot be seen from here. */
-char *hint_missing_file(const Session *session);
+/* Why nothing matches, where that can be seen from here: a file, or a directory, is missing, or no
+ * lens covers what is there. The service tells nobody what he may not know. Returns: a new string,
+ * a sentence; NULL: it cannot be seen. */
+char *hint_why_nothing(const Session *session);

@@ -107,9 +107,9 @@ int verb_history(Session *session, int argc, char **argv)
                                           { .name = "USER" },
                                           { .name = "STATE" },
                                           { .name = "FILES", .shrinks = true },
-                                          { .name = "MESSAGE", .shrinks = true },
+                                          { .name = "MESSAGE", .shrinks = true, .share = 0.2 },
                                           { .name = "UNITS", .shrinks = true },
-                                          { .name = "REASON", .shrinks = true } };
+                                          { .name = "REASON", .shrinks = true, .share = 0.2 } };
         _cleanup_message_ sd_bus_message *m = NULL;
         _cleanup_json_ json_t *reply = NULL;
         const json_t *records;

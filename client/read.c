@@ -33,12 +33,9 @@ int read_typed(Session *session, const char *object, const char *interface, cons
 /* Also where the answer is JSON, which has said nothing then. */
 static int nothing_matches(const Session *session)
 {
-        _cleanup_free_ char *file = hint_missing_file(session);
+        _cleanup_free_ char *why = hint_why_nothing(session);
 
-        if (file)
-                output_note(session->output, "%s: there is no such file", file);
-        else
-                output_note(session->output, "nothing matches");
+        output_note(session->output, "%s", why ? why : "nothing matches");
         return EXIT_NOT_THERE;
 }
 
@@ -286,6 +283,7 @@ static int read_errors(Session *session, const char *object, const char *interfa
         r = session_call_at(session, &reply, object, interface, "Errors", "s", expression);
         if (r != 0)
                 return r;
+        output_open_pager(session->output);
         if (output_is_json(session->output))
                 return output_json(session->output, json_array_get(reply, 0));
         json_array_foreach(json_array_get(reply, 0), i, error)

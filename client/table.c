@@ -24,8 +24,8 @@ static int add_columns(Table *table, const Column *columns, size_t n)
                 int flags = (columns[i].right ? SCOLS_FL_RIGHT : 0) |
                             (columns[i].shrinks ? SCOLS_FL_TRUNC : 0);
 
-                struct libscols_column *column =
-                        scols_table_new_column(table->table, columns[i].name, 0, flags);
+                struct libscols_column *column = scols_table_new_column(
+                        table->table, columns[i].name, columns[i].share, flags);
 
                 /* What text_for_cell() has escaped would be escaped once more. */
                 if (!column || scols_column_set_safechars(column, "\\") != 0)

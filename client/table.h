@@ -12,6 +12,7 @@ typedef struct Table Table;
 typedef struct Column {
         const char *name;
         bool right, shrinks; /* shrinks: is cut where the terminal is too narrow */
+        double share;        /* of the width: down to that before others are cut; 0: no such */
 } Column;
 
 /* `columns` must outlive the table. Returns: 0, -ENOMEM. */

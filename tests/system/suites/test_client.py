@@ -129,6 +129,7 @@ def test_exit_statuses_and_what_they_say(t):
             (("get", "/etc/exm-none/1/ipaddr"), 3, "/etc/exm-none: there is no such file\n"),
             (("print", "/files/etc/exm-none"), 3, "/etc/exm-none: there is no such file\n"),
             (("ls", "/etc/hosts/9/*"), 3, "nothing matches"),
+            (("print", "/etc/machine-id"), 3, "/etc/machine-id: no lens covers it: 'exmachinactl files'"),
             (("files", "/etc/exm-none*"), 3, "no file"),
             (("units", "exm-none*"), 3, "no unit"),
             (("history", "--state=failed", "--since=@1", "--before=@2"), 3, "no such change"),

@@ -264,6 +264,13 @@ def test_a_broken_pager_hides_nothing(t):
     has_not(terminal.wait("\n/etc/hosts/1\nstatus 0."), "canonical", "shows nothing")
 
 
+def test_a_long_message_leaves_room_for_the_files(t):
+    terminal = setup(t)
+    t.root.Config.Apply([("set", ["/files/etc/hosts/1/alias", "me"])], message=20 * "long ")
+    terminal.type("exmachinactl --no-pager history -n1")
+    terminal.wait(" applied /etc/hosts long long ")
+
+
 def test_a_message_of_lines_stays_on_its_line(t):
     terminal = setup(t)
     t.root.Config.Apply([("set", ["/files/etc/hosts/1/alias", "me"])], message="one\ntwo\t\\x1b")
