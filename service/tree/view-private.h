@@ -75,8 +75,9 @@ struct View {
         FileSlot *loading;        /* the file under way, NULL if it was removed meanwhile */
         FileImage *loading_image; /* as it was when sent; owned reference */
         bool forget_content;
-        bool ending;  /* view_free() is at work */
-        bool restart; /* the worker's state is not what the data says: begin with a fresh one */
+        bool has_content; /* of a file that is loaded: somebody else held it then */
+        bool ending;      /* view_free() is at work */
+        bool restart;     /* the worker's state is not what the data says: begin with a fresh one */
         Answers answers;
         Operation *current;
         Operation *queue;

@@ -63,14 +63,26 @@ static int slot_set_conflict(FileSlot *slot)
 }
 
 /* Only the last holder of an image may touch it. */
-static void slot_forget_content(FileSlot *slot)
+static void slot_forget_content(View *view, FileSlot *slot)
 {
         FileImage *image = slot->file.image;
 
         if (__atomic_load_n(&image->n_ref, __ATOMIC_ACQUIRE) == 1) {
                 free(image->content);
                 image->content = NULL;
+        } else {
+                view->has_content = true;
         }
+}
+
+void view_forget(View *view)
+{
+        if (!view->has_content)
+                return;
+        view->has_content = false;
+        for (size_t i = 0; i < view->n_files; i++)
+                if (view->files[i]->synced)
+                        slot_forget_content(view, view->files[i]);
 }
 
 /* A lens that is not there costs its own files, not the view. */
@@ -104,7 +116,7 @@ static void on_load_reply(int r, Failure *f, sd_bus_message *reply, void *userda
                 slot->synced = r == 0;
                 slot->file.loaded = slot->synced && !slot->file.error_kind;
                 if (r == 0 && view->forget_content)
-                        slot_forget_content(slot);
+                        slot_forget_content(view, slot);
         } else if (r == EXM_E_NO_LENS && current && worker_is_alive(view->worker)) {
                 r = slot_set_no_lens(slot, f);
         } else if (r > 0 && slot) {

@@ -96,9 +96,10 @@ void view_remove(View *view, const char *path);
  * -ENOMEM. */
 int view_rebase(View *view, FileImage *const *images, size_t n, ViewDone done, void *userdata);
 
-/* For views that only read: an image's content goes once it is loaded, if nobody else holds it; a
- * fresh worker then needs view_put() again for every file: view_is_alive() tells. */
+/* For views that only read: an image's content goes once it is loaded, if nobody else holds it, or
+ * by view_forget(); a fresh worker then needs view_put() again: view_is_alive() tells. */
 void view_set_volatile(View *view);
+void view_forget(View *view);
 /* Returns: true if a worker holds every file of the view as last put, and is healthy. */
 bool view_is_alive(const View *view);
 
@@ -114,7 +115,6 @@ int view_read(View *view, const char *expression, uint32_t offset, uint32_t limi
 int view_edit(View *view, const Edit *edits, size_t n_edits, ViewDone done, void *userdata);
 /* The files that differ, in order of first edit; EXM_E_PUT_FAILED: a lens cannot write one. */
 int view_render(View *view, ViewDone done, void *userdata);
-
 /* Number of recorded edits; bytes of images and edits held (for quotas). */
 size_t view_n_edits(const View *view);
 uint64_t view_bytes(const View *view);

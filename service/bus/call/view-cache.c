@@ -204,6 +204,7 @@ WarmView *warm_view_release(WarmView *warm)
                 warm_view_destroy(warm);
                 return NULL;
         }
+        view_forget(warm->view);
         sd_event_now(sd_event_source_get_event(cache->sweep), CLOCK_MONOTONIC, &warm->unused_since);
         if (sd_event_source_set_time_relative(cache->sweep, (uint64_t)cache->limits->view_idle_sec *
                                                                     1000000) >= 0)

@@ -230,6 +230,21 @@ def test_resident_memory(t):
     assert private < 2_500_000, f"worker: {private / 1e6:.1f} MB"
 
 
+def test_a_text_that_was_read_is_not_kept(t):
+    """The parser has it, and the service can read it again."""
+    file, size = "/etc/sysctl.d/exm-test.conf", 4 << 20
+    t.file(file, "a = 1\n# " + size * "x" + "\n")
+    root = t.root
+    root.Config.GetValue("/files/etc/hosts/1/ipaddr")
+    process = daemon.pid(root)
+    if daemon.is_sanitised(process):
+        return
+    before = daemon.memory(process)[1]
+    equal(root.Config.GetValue(f"/files{file}/a"), (True, "1"))
+    daemon.wait_for(lambda: daemon.memory(process)[1] - before < size // 2, "the text is given up")
+    equal(root.Config.GetValue(f"/files{file}/a"), (True, "1"))
+
+
 def test_busctl_sees_argument_names(t):
     out = daemon.run("busctl", "introspect", "--xml-interface", "org.exmachina1", "/org/exmachina1")
     for name in ('name="GetValue"', 'name="has_value"', 'name="expression"', 'name="active_state"'):

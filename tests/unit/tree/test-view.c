@@ -469,6 +469,37 @@ static void test_limits(void **state)
         bench_close(&b);
 }
 
+/* Whoever brings a file holds it while it is loaded. */
+static void test_forget(void **state)
+{
+        _cleanup_outcome_ Outcome o = {};
+        _cleanup_failure_ Failure f = {};
+        FileImage *image;
+        Bench b;
+
+        bench_open_real(&b);
+        view_set_volatile(b.view);
+        image = image_make("/etc/hosts", HOSTS);
+        assert_int_equal(view_put(b.view, image, "Hosts.lns", NULL, &f), 0);
+        view_forget(b.view);
+        assert_non_null(image->content);
+        assert_int_equal(bench_load(&b, &o), 0);
+        view_forget(b.view);
+        assert_non_null(image->content);
+        file_image_unref(image);
+        view_forget(b.view);
+        assert_null(view_file(b.view, 0)->image->content);
+        assert_int_equal(bench_get(&b, &o, "/files/etc/hosts/1/ipaddr"), 0);
+        bench_close(&b);
+
+        /* Of one that can be edited it is what a fresh worker begins with. */
+        open_hosts(&b);
+        assert_int_equal(bench_load(&b, &o), 0);
+        view_forget(b.view);
+        assert_non_null(view_file(b.view, 0)->image->content);
+        bench_close(&b);
+}
+
 /* Operations wait for each other, and each is answered. */
 static void test_queue(void **state)
 {
@@ -508,6 +539,7 @@ int main(void)
                 cmocka_unit_test(test_rebase),
                 cmocka_unit_test(test_put_breaks_replay),
                 cmocka_unit_test(test_volatile),
+                cmocka_unit_test(test_forget),
                 cmocka_unit_test(test_limits),
                 cmocka_unit_test(test_queue),
         };
