@@ -248,7 +248,7 @@ static int create_over_bus(Session *session, const char *name, char **units)
         r = append_grants(session->options, units, m);
         if (r < 0)
                 return r;
-        r = sd_bus_call(session->bus, m, UINT64_MAX, &error, &reply);
+        r = session_exchange(session, m, &error, &reply);
         if (r < 0)
                 return session_report(session, &error, r, 0);
         return take_key(session, reply, name);
@@ -320,30 +320,20 @@ static int key_list(Session *session, int argc, char **argv)
                                           { .name = "PRIVILEGED" },
                                           { .name = "EXPIRES" },
                                           { .name = "LAST USE" } };
-        _cleanup_(table_free_cleanup) Table *table = NULL;
         _cleanup_json_ json_t *reply = NULL;
-        const json_t *key;
-        size_t i;
+        const json_t *keys;
         int r;
 
         r = session_call(session, &reply, "Authority", "ListKeys", NULL);
         if (r != 0)
                 return r;
+        keys = json_array_get(reply, 0);
         output_open_pager(session->output);
         if (output_is_json(session->output))
-                return output_json(session->output, json_array_get(reply, 0));
-        r = table_new(&table, session->output, columns, ELEMENTSOF(columns));
-        if (r < 0)
-                return r;
-        json_array_foreach(json_array_get(reply, 0), i, key)
-        {
-                r = add_key(table, key);
-                if (r < 0)
-                        return r;
-        }
-        if (json_array_size(json_array_get(reply, 0)) == 0)
+                return output_json(session->output, keys);
+        if (json_array_size(keys) == 0)
                 output_note(session->output, "there are no keys");
-        return table_print(table);
+        return table_show(session->output, columns, ELEMENTSOF(columns), keys, add_key);
 }
 
 static int key_revoke(Session *session, int argc, char **argv)

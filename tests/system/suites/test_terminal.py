@@ -196,7 +196,8 @@ def test_a_password_that_is_not_given(t):
     terminal = setup(t, "alice")
     for words, says in (("-q set /etc/hosts/1/ipaddr 192.0.2.50", "org.exmachina1.write-config: not authorised"),
                         ("restart systemd-journald", "org.exmachina1.manage-units: not authorised"),
-                        ("key list", "org.exmachina1.manage-keys: not authorised")):
+                        ("key list", "org.exmachina1.manage-keys: not authorised"),
+                        ("key create exm-x --user alice --read /etc/hosts", "org.exmachina1.manage-keys: not authorised")):
         terminal.type(f"exmachinactl {words}; echo status $?.")
         terminal.wait("Password: ")
         terminal.keys("C-c")
