@@ -313,10 +313,10 @@ class PingWatch:
         return max(self.times)
 
     def check(self, at_least=10):
-        """Within 50 ms, or within twice what logind has needed meanwhile; one in a hundred may be late."""
+        """Within 50 ms, or within twice what logind has needed meanwhile; one, or one in a hundred, may be late."""
         assert len(self.times) >= at_least, f"only {len(self.times)} answers to Ping"
         limit = max(PING_LIMIT, 2 * max(self._others))
         slow = [t for t in self.times if t > limit]
-        if len(slow) * 100 > len(self.times) or self.worst > 10 * limit:
+        if len(slow) > max(1, len(self.times) / 100) or self.worst > 10 * limit:
             raise Late(f"Ping took up to {self.worst * 1000:.0f} ms, logind's "
                        f"{max(self._others) * 1000:.0f} ms ({len(slow)} of {len(self.times)} too long)")
