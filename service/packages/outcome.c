@@ -69,18 +69,38 @@ static const char *action_of(const Plan *plan, const DpkgRow *before, const Dpkg
         return plan_says && strcmp(plan_says, "reinstall") == 0 ? plan_says : NULL;
 }
 
-static int compare(Outcome *outcome, const Plan *plan, const DpkgRow *before, const DpkgRow *after)
+/* A package may change its architecture with its version (all, amd64), and is one package still.
+ * Returns: the row of `row`'s name that is there in `rows` and not in `others`; NULL. */
+static const DpkgRow *counterpart(const DpkgRow *row, const DpkgRows *rows, const DpkgRows *others)
+{
+        for (size_t i = 0; i < rows->n; i++) {
+                const DpkgRow *candidate = &rows->rows[i];
+
+                if (strcmp(candidate->name, row->name) == 0 && dpkg_row_is_there(candidate) &&
+                    !dpkg_row_is_there(
+                            dpkg_row_find(others, candidate->name, candidate->architecture)))
+                        return candidate;
+        }
+        return NULL;
+}
+
+/* Rows of one name and architecture; NULL: there was none, there is none. */
+static int compare(Outcome *outcome, const Plan *plan, const DpkgRows *all_before,
+                   const DpkgRows *all_after, const DpkgRow *before, const DpkgRow *after)
 {
         const char *action;
 
         if (dpkg_row_is_unfinished(after))
                 return add_unfinished(outcome, after);
         if (dpkg_row_is_there(after)) {
+                if (!dpkg_row_is_there(before))
+                        before = counterpart(after, all_before, all_after);
                 action = action_of(plan, before, after);
                 return action ? add(outcome, action, after->name, after->version) : 0;
         }
-        return dpkg_row_is_there(before) ? add(outcome, "remove", before->name, before->version)
-                                         : 0;
+        if (!dpkg_row_is_there(before) || counterpart(before, all_after, all_before))
+                return 0;
+        return add(outcome, "remove", before->name, before->version);
 }
 
 static int take_plan(Outcome *outcome, const Plan *plan)
@@ -106,7 +126,8 @@ int outcome_read(Outcome *ret, const Plan *plan, const DpkgRows *before, const D
                 const DpkgRow *new = k < after->n ? &after->rows[k] : NULL;
                 int order = !old ? 1 : !new ? -1 : dpkg_row_compare(old, new);
 
-                r = compare(ret, plan, order <= 0 ? old : NULL, order >= 0 ? new : NULL);
+                r = compare(ret, plan, before, after, order <= 0 ? old : NULL,
+                            order >= 0 ? new : NULL);
                 i += order <= 0;
                 k += order >= 0;
         }

@@ -151,6 +151,17 @@ static int check_own_needs(const Plan *plan, Failure *f)
                               ": ExMachina itself needs it, and does not remove it; use apt-get");
 }
 
+/* The row of what the plan changes; another architecture only if the package changes that. */
+static const DpkgRow *row_of(const PlanChange *change, const DpkgRows *dpkg)
+{
+        const DpkgRow *row = dpkg_row_find(dpkg, change->name, change->architecture);
+
+        for (size_t i = 0; !row && strcmp(change->action, "install") != 0 && i < dpkg->n; i++)
+                if (strcmp(dpkg->rows[i].name, change->name) == 0)
+                        row = &dpkg->rows[i];
+        return row;
+}
+
 /* apt-get asks, and an answer that nobody sees is no agreement. */
 static int check_holds(const Plan *plan, const DpkgRows *dpkg, Failure *f)
 {
@@ -158,8 +169,7 @@ static int check_holds(const Plan *plan, const DpkgRows *dpkg, Failure *f)
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < plan->n_changes; i++) {
-                const DpkgRow *row =
-                        dpkg_row_find(dpkg, plan->changes[i].name, plan->changes[i].architecture);
+                const DpkgRow *row = row_of(&plan->changes[i], dpkg);
 
                 if (row && row->held)
                         r = strv_extend_unique(&names, row->name);

@@ -532,13 +532,6 @@ static int start(PackagesRequest *request)
         return start_look(request, /* wait= */ true, on_looked);
 }
 
-/* PackageKit does one thing at a time: while it downloads or changes, it answers nothing. */
-static bool is_occupied(const Packages *packages)
-{
-        return packages->change &&
-               (packages->change->verb == PACKAGES_REFRESH || packages->change->step >= STEP_FETCH);
-}
-
 int packages_start(Packages *packages, PackagesVerb verb, const char *const *names, size_t n,
                    bool allow_more_removals, const PackagesOwner *owner, PackagesRequest **ret,
                    Failure *f)
@@ -548,7 +541,8 @@ int packages_start(Packages *packages, PackagesVerb verb, const char *const *nam
 
         if (r != 0)
                 return r;
-        if (verb == PACKAGES_STATUS && is_occupied(packages))
+        /* PackageKit does one thing at a time: the one would hold up the other. */
+        if (verb == PACKAGES_STATUS && packages->change)
                 return failure_set(f, EXM_E_BUSY,
                                    "packages are being changed: ask again when that is done");
         request = calloc(1, sizeof(*request));

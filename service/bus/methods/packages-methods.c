@@ -15,7 +15,7 @@
 #define INTERFACE           "org.exmachina1.Packages"
 #define OPERATION_MAX_BYTES 64U
 #define MAX_STATUS_USER     2U
-#define MAX_STATUS_TOTAL    8U
+#define MAX_STATUS_TOTAL    4U
 
 static const char *operation_of(const Call *call)
 {

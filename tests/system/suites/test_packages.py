@@ -554,11 +554,10 @@ def test_another_program_at_work_is_waited_for_and_then_it_is_busy(t):
     root.call(path, "org.freedesktop.PackageKit.Transaction", "InstallPackages", ids,
               destination="org.freedesktop.PackageKit")
     daemon.wait_for(STARTED.exists, "the script runs", 20)
-    futures = [client.Packages.later("PackageStatus", ["exm-base"], timeout=200) for _ in range(2)]
-    futures.append(client.Packages.later("Install", ["exm-base"], timeout=200))
-    for future in futures:
-        with expect("Busy"):
-            future.result(200)
+    questions = [client.Packages.later("PackageStatus", ["exm-base"], timeout=200) for _ in range(3)]
+    equal(sorted(future.exception(200).short for future in questions), ["Busy", "Busy", "LimitExceeded"])
+    with expect("Busy"):
+        client.Packages.Install(["exm-base"], timeout=200)
     equal(progress(heard), [(0, WAITS)])
     refresh = client.Packages.later("Refresh", operation="lists", timeout=200)
     daemon.wait_for(lambda: (0, WAITS) in progress(heard, "lists"), "it is told that it waits", 20)

@@ -95,6 +95,40 @@ static void what_has_changed_is_told(void **state)
         }
 }
 
+static void another_architecture_is_no_other_package(void **state)
+{
+        static const struct {
+                const char *before, *after, *actions;
+        } cases[] = {
+                { "a\tall\t1\tinstall\tinstalled\tok\n", "a\tamd64\t2\tinstall\tinstalled\tok\n",
+                  "upgrade a 2;" },
+                { "a\tamd64\t1\tinstall\tinstalled\tok\n", "a\tall\t2\tinstall\tinstalled\tok\n",
+                  "upgrade a 2;" },
+                /* A second one beside it, and gone again. */
+                { "a\tamd64\t1\tinstall\tinstalled\tok\n",
+                  "a\tamd64\t1\tinstall\tinstalled\tok\na\ti386\t1\tinstall\tinstalled\tok\n",
+                  "install a 1;" },
+                { "a\tamd64\t1\tinstall\tinstalled\tok\na\ti386\t1\tinstall\tinstalled\tok\n",
+                  "a\tamd64\t1\tinstall\tinstalled\tok\n", "remove a 1;" },
+        };
+        const Plan plan = { 0 };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(dpkg_rows_done) DpkgRows before = { 0 }, after = { 0 };
+                _cleanup_(outcome_done) Outcome outcome = { 0 };
+                char told[100] = "";
+
+                rows_of(&before, cases[i].before);
+                rows_of(&after, cases[i].after);
+                assert_int_equal(outcome_read(&outcome, &plan, &before, &after, true), 0);
+                for (size_t k = 0; k < outcome.n_changes; k++)
+                        snprintf(told + strlen(told), sizeof(told) - strlen(told), "%s %s %s;",
+                                 outcome.changes[k].action, outcome.changes[k].name,
+                                 outcome.changes[k].version);
+                assert_string_equal(told, cases[i].actions);
+        }
+}
+
 static void what_is_unfinished_is_told(void **state)
 {
         _cleanup_(dpkg_rows_done) DpkgRows before = { 0 }, after = { 0 };
@@ -166,6 +200,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(rows_are_read),
                 cmocka_unit_test(what_has_changed_is_told),
+                cmocka_unit_test(another_architecture_is_no_other_package),
                 cmocka_unit_test(what_is_unfinished_is_told),
                 cmocka_unit_test(a_plan_that_was_not_done_is_a_failure),
                 cmocka_unit_test(without_dpkg_the_plan_counts),

@@ -108,14 +108,17 @@ static void holds_are_kept(void **state)
 {
         static const struct {
                 const char *dpkg;
+                PkPackage package;
                 bool held;
         } cases[] = {
-                { "a\tall\t1\thold\tinstalled\tok\n", true },
-                { "a\tall\t1\tinstall\tinstalled\tok\n", false },
-                { "a\ti386\t1\thold\tinstalled\tok\n", false },
-                { "b\tall\t1\thold\tinstalled\tok\n", false },
+                { "a\tall\t1\thold\tinstalled\tok\n", { PK_INFO_UPDATING, ID("a") }, true },
+                { "a\tall\t1\thold\tinstalled\tok\n", { PK_INFO_REMOVING, ID("a") }, true },
+                { "a\tall\t1\tinstall\tinstalled\tok\n", { PK_INFO_UPDATING, ID("a") }, false },
+                { "b\tall\t1\thold\tinstalled\tok\n", { PK_INFO_UPDATING, ID("a") }, false },
+                /* The next version is for another architecture; a second one comes beside it. */
+                { "a\ti386\t1\thold\tinstalled\tok\n", { PK_INFO_UPDATING, ID("a") }, true },
+                { "a\ti386\t1\thold\tinstalled\tok\n", { PK_INFO_INSTALLING, ID("a") }, false },
         };
-        const PkPackage package = { PK_INFO_UPDATING, (char *)"a;2;all;x" };
         char *names[] = { (char *)"a", NULL };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -124,7 +127,8 @@ static void holds_are_kept(void **state)
                 _cleanup_failure_ Failure f = { 0 };
 
                 rows_of(&rows, cases[i].dpkg);
-                assert_int_equal(plan_read(&plan, PACKAGES_INSTALL, names, &package, 1), 0);
+                assert_int_equal(plan_read(&plan, PACKAGES_INSTALL, names, &cases[i].package, 1),
+                                 0);
                 assert_int_equal(plan_check(&plan, &rows, true, &f),
                                  cases[i].held ? EXM_E_REFUSED : 0);
                 if (cases[i].held)
