@@ -94,27 +94,25 @@ static int connect_bus(Manager *m)
         return r < 0 ? log_failed(r, "the system bus cannot be used") : 0;
 }
 
+static const struct {
+        const char *interface;
+        const sd_bus_vtable *vtable;
+} interfaces[] = {
+        { "org.exmachina1.Authority", authority_vtable },
+        { "org.exmachina1.Config", config_vtable },
+        { "org.exmachina1.Units", units_vtable },
+        { CLOCK_INTERFACE, clock_vtable },
+        { "org.exmachina1.Packages", packages_vtable },
+        { "org.exmachina1.History", history_vtable },
+};
+
 static int export_objects(Manager *m)
 {
-        int r;
+        int r = 0;
 
-        r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.Authority",
-                                     authority_vtable, m);
-        if (r >= 0)
-                r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.Config",
-                                             config_vtable, m);
-        if (r >= 0)
-                r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.Units",
-                                             units_vtable, m);
-        if (r >= 0)
-                r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, CLOCK_INTERFACE,
-                                             clock_vtable, m);
-        if (r >= 0)
-                r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.Packages",
-                                             packages_vtable, m);
-        if (r >= 0)
-                r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, "org.exmachina1.History",
-                                             history_vtable, m);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(interfaces); i++)
+                r = sd_bus_add_object_vtable(m->bus, NULL, MANAGER_PATH, interfaces[i].interface,
+                                             interfaces[i].vtable, m);
         if (r >= 0)
                 r = transactions_export(m);
         if (r >= 0)
