@@ -48,7 +48,7 @@ int swap_explain(int r, const char *path, Failure *f)
         case -EPERM:
         case -EACCES:
                 return failure_set(f, EXM_E_REFUSED,
-                                   "%s: the system does not permit to replace the file with its "
+                                   "%s: the system does not let the file be replaced with its "
                                    "owner, mode and attributes (an immutable directory, or a "
                                    "security module); nothing was changed.",
                                    path);
