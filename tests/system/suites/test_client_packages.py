@@ -65,6 +65,19 @@ def test_a_lost_connection_is_said(t):
     equal(installed("exm-slow"), "1.0")
 
 
+def test_a_service_that_is_stopped_leaves_it_unknown(t):
+    """PackageKit goes on with what has begun."""
+    test_packages.use(t, repository.source())
+    client = start("package", "install", "exm-slow")
+    daemon.wait_for(STARTED.exists, "the script of the package", 20)
+    daemon.stop()
+    out, err = client.communicate(timeout=20)
+    equal((client.returncode, out), (7, ""))
+    has(err, "package status")
+    GO.touch()
+    daemon.wait_for(lambda: package("install", "exm-slow", status=None).status == 0, "its end", 60)
+
+
 def connection_of(t, program):
     for name in t.root.bus("ListNames"):
         if name.startswith(":"):
