@@ -81,20 +81,62 @@ def row_of_reading(client, quick):
     yield Row(f"read {total} nodes again, in pages of {PAGE}", warm, peer, target)
 
 
-def row_of_many_edits(client, quick):
-    lines = n_edits = 2000 if quick else 10000
-    text = hosts(lines)
-    edits = [(f"/files/etc/hosts/{i + 1}/canonical", f"new{i}.example") for i in range(n_edits)]
-    arguments = GLib.Variant("(a(sas)a{sv})", ([("set", list(edit)) for edit in edits], {}))
+def apply_and_save(client, text, edits, wanted, peer=True):
+    """The same edits in one call, and in one script of augtool's. Returns: seconds of both."""
+    arguments = GLib.Variant("(a(sas)a{sv})", ([(verb, list(words)) for verb, *words in edits], {}))
     seconds = []
     for _ in range(3):
         HOSTS.write_text(text, encoding="utf-8")
         seconds.append(timed(lambda: call(client, "Apply", arguments)))
-    assert HOSTS.read_text(encoding="utf-8") == "".join(
-        line.replace(f"host{i}.example", f"new{i}.example", 1)
-        for i, line in enumerate(text.splitlines(keepends=True)))
-    peer, _, _ = augtool(LENS, "/etc/hosts", text, [f"set {path} {value}" for path, value in edits] + ["save"])
-    yield Row(f"{n_edits} edits in one call: hosts of {lines} lines", min(seconds), peer, None if quick else 10)
+        assert HOSTS.read_text(encoding="utf-8") == wanted, "another text than wanted"
+    if not peer:
+        return min(seconds), None
+    script = [" ".join(verb_and_words) for verb_and_words in edits]
+    augtool_seconds, _, _ = augtool(LENS, "/etc/hosts", text, script + ["save"])
+    return min(seconds), augtool_seconds
+
+
+def row_of_many_edits(client, quick):
+    lines = n_edits = 2000 if quick else 10000
+    text = hosts(lines)
+    edits = [("set", f"/files/etc/hosts/{i + 1}/canonical", f"new{i}.example") for i in range(n_edits)]
+    wanted = "".join(line.replace(f"host{i}.example", f"new{i}.example", 1)
+                     for i, line in enumerate(text.splitlines(keepends=True)))
+    ours, peer = apply_and_save(client, text, edits, wanted)
+    yield Row(f"{n_edits} edits in one call: hosts of {lines} lines", ours, peer, None if quick else 10)
+
+
+def edits_of_nodes(kind, lines):
+    """As many edits that make or remove nodes as there are lines. Returns: them, and what they lead to."""
+    text = hosts(lines).splitlines(keepends=True)
+    place = "/files/etc/hosts"
+    if kind == "new hosts":
+        edits = [("set", f"{place}/{lines + 1 + i // 2}/{'canonical' if i % 2 else 'ipaddr'}",
+                  f"new{i // 2}" if i % 2 else "192.0.2.1") for i in range(lines)]
+        return edits, text + [f"192.0.2.1\tnew{i}\n" for i in range(lines // 2)]
+    if kind == "new aliases":
+        edits = [("set", f"{place}/{i + 1}/alias[last()+1]", f"more{i}") for i in range(lines)]
+        return edits, [f"{line[:-1]} more{i}\n" for i, line in enumerate(text)]
+    if kind == "comments put in":
+        edits = [edit for i in range(lines // 2)
+                 for edit in (("ins", "#comment", "before", f"{place}/{i + 1}"),
+                              ("set", f"{place}/#comment[{i + 1}]", f"number{i}"))]
+        return edits, [f"# number{i}\n{line}" if i < lines // 2 else line for i, line in enumerate(text)]
+    if kind == "hosts moved":
+        edits = [("mv", f"{place}/{i + 1}", f"{place}/{lines + i + 1}") for i in range(lines)]
+        return edits, [line.replace("   ", "\t", 1) for line in text]
+    assert kind == "hosts removed"
+    return [("rm", f"{place}/{i + 1}") for i in range(lines - 1)], text[-1:]
+
+
+def rows_of_edits_of_nodes(client, quick):
+    """Twice: four times the edits in a file four times as large take four times as long."""
+    for kind in ("new hosts", "new aliases", "comments put in", "hosts moved", "hosts removed"):
+        for lines in ((500, 2000) if quick else (2500, 10000)):
+            edits, wanted = edits_of_nodes(kind, lines)
+            ours, peer = apply_and_save(client, hosts(lines), edits, "".join(wanted))
+            yield Row(f"{len(edits)} edits, {kind}: hosts of {lines} lines", ours, peer,
+                      note=f"{ours / len(edits) * 1e6:.0f} us an edit")
 
 
 def rows(quick):
@@ -105,6 +147,7 @@ def rows(quick):
         yield from rows_of_one_value(client, quick)
         yield from row_of_reading(client, quick)
         yield from row_of_many_edits(client, quick)
+        yield from rows_of_edits_of_nodes(client, quick)
     finally:
         HOSTS.write_bytes(kept)
         client.close()
