@@ -46,7 +46,7 @@ static uint32_t *find_namesakes(const Paths *paths, uint32_t parent, const char 
 
 Namesakes *namesakes_find(const Paths *paths, uint32_t parent, const char *label, size_t size)
 {
-        uint32_t i = paths->by_name ? *find_namesakes(paths, parent, label, size) : FLAT_NONE;
+        uint32_t i = *find_namesakes(paths, parent, label, size);
 
         return i == FLAT_NONE ? NULL : &paths->namesakes[i];
 }
@@ -65,16 +65,12 @@ uint32_t *paths_new_table(size_t n, uint32_t *ret_mask)
         return table;
 }
 
-/* Room for one more of the namesakes and for it in the table, from which those that are empty go.
- */
-static int reserve_namesakes(Paths *paths)
+/* From a table that is made anew those that are empty are gone. */
+static int make_room(Paths *paths, uint32_t n)
 {
-        uint32_t n = paths->n_namesakes_allocated ? 2 * paths->n_namesakes_allocated : 16;
         Namesakes *longer;
         uint32_t *table;
 
-        if (paths->n_namesakes < paths->n_namesakes_allocated)
-                return 0;
         longer = reallocarray(paths->namesakes, n, sizeof(*longer));
         if (!longer)
                 return -ENOMEM;
@@ -97,15 +93,21 @@ static int reserve_namesakes(Paths *paths)
         return 0;
 }
 
+int namesakes_reserve(Paths *paths, uint32_t n)
+{
+        return n > paths->n_namesakes_allocated ? make_room(paths, n) : 0;
+}
+
 /* The namesakes that the node, which has a parent and a label, belongs to; made if it is the first.
  */
 static int join_namesakes(Paths *paths, uint32_t node)
 {
         const char *label = paths->nodes[node].label;
         uint32_t parent = paths->nodes[node].parent, *slot;
-        int r;
+        int r = 0;
 
-        r = reserve_namesakes(paths);
+        if (paths->n_namesakes == paths->n_namesakes_allocated)
+                r = make_room(paths, 2 * paths->n_namesakes_allocated);
         if (r < 0)
                 return r;
         slot = find_namesakes(paths, parent, label, strlen(label));

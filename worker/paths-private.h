@@ -67,6 +67,10 @@ void paths_link_child(Paths *paths, uint32_t node, uint32_t parent, uint32_t pre
 
 /* ---- namesakes ---- */
 
+/* Room for so many, at least one, without a table made anew: to begin with. Returns: 0 or -ENOMEM.
+ */
+int namesakes_reserve(Paths *paths, uint32_t n);
+
 /* Returns: those of that parent and label, NULL if there are none. */
 Namesakes *namesakes_find(const Paths *paths, uint32_t parent, const char *label, size_t size);
 

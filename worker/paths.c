@@ -92,6 +92,7 @@ static int take_nodes(Paths *paths)
                 return -ENOMEM;
         paths->nodes[PATHS_ROOT] = paths_new_node("");
         paths->n_nodes = 1;
+        r = namesakes_reserve(paths, paths->n_allocated);
         for (size_t i = 0; i < flat.n && r == 0; i++)
                 r = take_node(paths, &flat.nodes[i]);
         return r;
@@ -172,13 +173,28 @@ bool paths_worth(Tree *tree)
 
 /* ---- from nodes to paths ---- */
 
-uint32_t paths_of_node(const Paths *paths, const Tree *tree, const char *variable, int i)
+static bool has_id(const Paths *paths, uint32_t node, const char *id)
+{
+        return node < paths->n_nodes && paths->nodes[node].label == id;
+}
+
+uint32_t paths_of_node(const Paths *paths, const Tree *tree, const char *variable, int i,
+                       uint32_t last)
 {
         const char *id = NULL;
 
         if (aug_ns_label(tree->aug, variable, i, &id, NULL) < 0 || !id)
                 return FLAT_NONE;
+        if (last < paths->n_nodes && has_id(paths, paths->nodes[last].next, id))
+                return paths->nodes[last].next;
+        if (last < paths->n_nodes && has_id(paths, last + 1, id))
+                return last + 1;
         return *find_id(paths, id);
+}
+
+uint32_t paths_count(const Paths *paths)
+{
+        return paths->n_nodes;
 }
 
 uint32_t paths_depth(const Paths *paths, uint32_t node)

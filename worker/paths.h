@@ -38,8 +38,10 @@ Paths *paths_free(Paths *paths);
 bool paths_worth(Tree *tree);
 
 /* Node `i` of a variable. Returns: its place in document order, FLAT_NONE if it is not below
- * /files. The index has to be ordered. */
-uint32_t paths_of_node(const Paths *paths, const Tree *tree, const char *variable, int i);
+ * /files. `last`: what was returned for the node before, whose sibling or child it often is. The
+ * index has to be ordered. */
+uint32_t paths_of_node(const Paths *paths, const Tree *tree, const char *variable, int i,
+                       uint32_t last);
 
 /* Returns: the path that Augeas gives that node of an ordered index, new; NULL out of memory. */
 char *paths_make(const Paths *paths, uint32_t node);
@@ -59,6 +61,9 @@ typedef struct PathsPlace {
 
 /* Returns: false if the path is not plain, or one of its steps leads to several nodes. */
 bool paths_find(Paths *paths, const char *path, PathsPlace *ret);
+
+/* How many nodes there are, /files among them. */
+uint32_t paths_count(const Paths *paths);
 
 uint32_t paths_depth(const Paths *paths, uint32_t node);
 

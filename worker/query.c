@@ -168,21 +168,15 @@ static int evaluate_slowly(Query *ret, Tree *tree, const char *variable, int n, 
         return r;
 }
 
-static int compare_orders(const void *a, const void *b)
-{
-        const QueryNode *x = a, *y = b;
-
-        return (x->order > y->order) - (x->order < y->order);
-}
-
 static int collect_by_index(Query *ret, Tree *tree, const Paths *paths, const char *variable, int n)
 {
+        uint32_t order = FLAT_NONE;
+
         ret->nodes = calloc((size_t)n + 1, sizeof(*ret->nodes));
         if (!ret->nodes)
                 return -ENOMEM;
         for (int i = 0; i < n; i++) {
-                uint32_t order = paths_of_node(paths, tree, variable, i);
-
+                order = paths_of_node(paths, tree, variable, i, order);
                 if (order == FLAT_NONE)
                         ret->n_foreign++;
                 else
@@ -191,15 +185,26 @@ static int collect_by_index(Query *ret, Tree *tree, const Paths *paths, const ch
         return 0;
 }
 
-static void sort_by_order(Query *query)
+/* Each goes to its place among all nodes, from where they are taken in a row. */
+static int sort_by_order(Query *query, uint32_t n_places)
 {
+        _cleanup_free_ uint32_t *places = calloc(n_places, sizeof(*places));
+        QueryNode *sorted = calloc(query->n_nodes + 1, sizeof(*sorted));
         size_t n = 0;
 
-        qsort(query->nodes, query->n_nodes, sizeof(*query->nodes), compare_orders);
+        if (!places || !sorted) {
+                free(sorted);
+                return -ENOMEM;
+        }
         for (size_t i = 0; i < query->n_nodes; i++)
-                if (n == 0 || query->nodes[n - 1].order != query->nodes[i].order)
-                        query->nodes[n++] = query->nodes[i];
+                places[query->nodes[i].order] = (uint32_t)i + 1;
+        for (uint32_t k = 0; k < n_places; k++)
+                if (places[k] > 0)
+                        sorted[n++] = query->nodes[places[k] - 1];
+        free(query->nodes);
+        query->nodes = sorted;
         query->n_nodes = n;
+        return 0;
 }
 
 int query_evaluate_page(Query *ret, Tree *tree, const char *variable, const char *expression,
@@ -218,10 +223,10 @@ int query_evaluate_page(Query *ret, Tree *tree, const char *variable, const char
                 return evaluate_slowly(ret, tree, variable, n, unordered);
         if (r == 0)
                 r = collect_by_index(ret, tree, paths, variable, n);
+        if (r == 0 && unordered && ret->n_nodes > 1)
+                r = sort_by_order(ret, paths_count(paths));
         if (r != 0)
                 return r;
-        if (unordered)
-                sort_by_order(ret);
         for (size_t i = offset; i < ret->n_nodes && (limit == 0 || i - offset < limit); i++) {
                 ret->nodes[i].path = paths_make(paths, ret->nodes[i].order);
                 if (!ret->nodes[i].path)
