@@ -180,30 +180,29 @@ static int print_record(const Output *output, const json_t *record)
 
 int verb_show(Session *session, int argc, char **argv)
 {
-        _cleanup_json_ json_t *record = NULL, *reply = NULL;
+        _cleanup_json_ json_t *reply = NULL;
+        json_t *record, *diffs;
         uint64_t change;
         int r;
 
         r = take_change(argv[1], &change);
         if (r != 0)
                 return r;
-        /* Others' changes come with a right of their own: only then the history of all is asked. */
-        r = session_call(session, &reply, "History", "DiffChange", "t", change);
+        r = session_call(session, &reply, "History", "GetChange", "t", change);
         if (r != 0)
                 return r;
-        r = change_find(session, change, &record);
-        if (r != 0)
-                return r;
+        record = json_array_get(reply, 0);
+        diffs = json_array_get(reply, 1);
         output_open_pager(session->output);
         if (output_is_json(session->output))
-                return json_object_set(record, "diffs", json_array_get(reply, 0)) < 0
+                return json_object_set(record, "diffs", diffs) < 0
                                ? -ENOMEM
                                : output_json(session->output, record);
         r = print_record(session->output, record);
         if (r < 0)
                 return r;
         putchar('\n');
-        return output_diffs(session->output, json_array_get(reply, 0));
+        return output_diffs(session->output, diffs);
 }
 
 /* ---------------------------------------------------------------- confirm, extend */

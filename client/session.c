@@ -121,11 +121,11 @@ void session_done(Session *session)
 static bool writes_nothing(const char *member)
 {
         static const char *const members[] = {
-                "Affected",      "Begin",     "Diff",        "DiffChange",    "Edit",
-                "Errors",        "GetValue",  "ListChanges", "ListFiles",     "ListKeys",
-                "ListTimezones", "ListUnits", "Match",       "PackageStatus", "Permitted",
-                "Read",          "ReadFile",  "Rebase",      "RevertDiff",    "Rollback",
-                "Status",        "Unlock",    "Validate",    "WhoAmI",
+                "Affected",  "Begin",         "Diff",      "DiffChange",  "Edit",
+                "Errors",    "GetChange",     "GetValue",  "ListChanges", "ListFiles",
+                "ListKeys",  "ListTimezones", "ListUnits", "Match",       "PackageStatus",
+                "Permitted", "Read",          "ReadFile",  "Rebase",      "RevertDiff",
+                "Rollback",  "Status",        "Unlock",    "Validate",    "WhoAmI",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(members); i++)

@@ -150,20 +150,27 @@ static void show_next(Call *call)
                 call_fail(call, r);
 }
 
-void show_items(Call *call, Shown *items, size_t n_items, const char *only, bool versions)
+void show_items(Call *call, sd_bus_message *reply, Shown *items, size_t n_items, const char *only,
+                bool versions)
 {
         Show *show;
-        int r;
+        int r = 0;
 
         show = calloc(1, sizeof(*show));
         if (!show) {
                 shown_free(items, n_items);
+                sd_bus_message_unref(reply);
                 call_fail(call, -ENOMEM);
                 return;
         }
-        *show = (Show){ .items = items, .n_items = n_items, .only = only, .versions = versions };
+        *show = (Show){ .items = items,
+                        .n_items = n_items,
+                        .only = only,
+                        .versions = versions,
+                        .reply = reply };
         call_set_state(call, show, show_free);
-        r = call_new_reply(call, &show->reply);
+        if (!reply)
+                r = call_new_reply(call, &show->reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(show->reply, 'a', "(ss)");
         if (r >= 0)
@@ -196,7 +203,7 @@ static void on_rendered(Call *call)
                 n++;
         }
         if (r == 0) {
-                show_items(call, items, n, only, versions);
+                show_items(call, NULL, items, n, only, versions);
                 return;
         }
         shown_free(items, n);

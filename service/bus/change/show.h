@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <systemd/sd-bus.h>
 
 #include "files/node.h"
 
@@ -23,9 +24,10 @@ typedef struct Restored {
         size_t n_items;
 } Restored;
 
-/* Takes over `items`. Replies a(ss), and a{ss} versions of the call's view if `versions`; of `only`
- * alone if that is not NULL. Ends the call. */
-void show_items(Call *call, Shown *items, size_t n_items, const char *only, bool versions);
+/* Takes over `items`, and `reply`, if what it has goes before (else NULL). Replies a(ss), and a{ss}
+ * versions of the call's view if `versions`; of `only` alone if that is not NULL. Ends the call. */
+void show_items(Call *call, sd_bus_message *reply, Shown *items, size_t n_items, const char *only,
+                bool versions);
 void shown_free(Shown *items, size_t n_items);
 
 /* What the transaction's edits would change. Replies a(ss), and a{ss} versions if `versions`; only

@@ -11,6 +11,7 @@
 #include "bus/change/commit-turn.h"
 #include "bus/change/deadlines.h"
 #include "bus/change/history.h"
+#include "bus/change/record-reply.h"
 #include "bus/change/restore.h"
 #include "bus/change/show.h"
 #include "bus/change/signals.h"
@@ -24,9 +25,10 @@
 #include "files/parents.h"
 #include "util/strv.h"
 
-/* --- DiffChange, RevertDiff --- */
+/* --- DiffChange, GetChange, RevertDiff --- */
 
-static void show_change(Call *call)
+/* Takes over `reply`, which may be begun, or NULL. */
+static void show_steps(Call *call, sd_bus_message *reply)
 {
         const ChangeRecord *record = history_record(call);
         Shown *items;
@@ -46,22 +48,33 @@ static void show_change(Call *call)
                 n++;
         }
         if (r == 0) {
-                show_items(call, items, n, NULL, /* versions= */ false);
+                show_items(call, reply, items, n, NULL, /* versions= */ false);
                 return;
         }
         shown_free(items, n);
+        sd_bus_message_unref(reply);
         call_fail(call, r);
 }
 
+static void show_change(Call *call)
+{
+        show_steps(call, NULL);
+}
+
 /* There is no file to be shown, and everybody may know the zone. */
+static char *diff_of_zones(const char *before, const char *after)
+{
+        char *diff;
+
+        return asprintf(&diff, "-%s\n+%s\n", before, after) < 0 ? NULL : diff;
+}
+
 static int show_zones(Call *call, const char *before, const char *after)
 {
-        _cleanup_free_ char *diff = NULL;
+        _cleanup_free_ char *diff = diff_of_zones(before, after);
 
-        if (asprintf(&diff, "-%s\n+%s\n", before, after) < 0) {
-                diff = NULL;
+        if (!diff)
                 return -ENOMEM;
-        }
         call_reply(call, "a(ss)", 1, "timezone", diff);
         return 0;
 }
@@ -76,13 +89,66 @@ int method_history_diff_change(Call *call)
         return 0;
 }
 
+/* Returns: 0, and a reply that has the record; a condition; negative errno. */
+static int begin_with_record(Call *call, sd_bus_message **ret)
+{
+        sd_bus_message *reply = NULL;
+        int r;
+
+        r = call_new_reply(call, &reply);
+        if (r >= 0)
+                r = record_append(call, reply, history_record(call));
+        if (r == 0)
+                *ret = reply;
+        else
+                sd_bus_message_unref(reply);
+        return r;
+}
+
+static void show_record_and_change(Call *call)
+{
+        sd_bus_message *reply;
+        int r;
+
+        r = begin_with_record(call, &reply);
+        if (r == 0)
+                show_steps(call, reply);
+        else
+                call_fail(call, r);
+}
+
+static int show_record_and_zones(Call *call)
+{
+        const ChangeRecord *record = history_record(call);
+        _cleanup_free_ char *diff = diff_of_zones(record->zone_before, record->zone_after);
+        sd_bus_message *reply;
+        int r;
+
+        if (!diff)
+                return -ENOMEM;
+        r = begin_with_record(call, &reply);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_append(reply, "a(ss)", 1, "timezone", diff);
+        query_finish(call, r < 0 ? r : 0, reply);
+        return 0;
+}
+
+int method_history_get_change(Call *call)
+{
+        if (history_record(call)->zone_after)
+                return show_record_and_zones(call);
+        history_read_files(call, show_record_and_change);
+        return 0;
+}
+
 static void show_restored(Call *call)
 {
         Restored restored = *call->restored;
 
         call->restored->items = NULL;
         call->restored->n_items = 0;
-        show_items(call, restored.items, restored.n_items, NULL, /* versions= */ false);
+        show_items(call, NULL, restored.items, restored.n_items, NULL, /* versions= */ false);
 }
 
 static bool wants_merge(const Call *call)

@@ -118,6 +118,7 @@ def test_history_and_revert(t):
     equal((made["timezone"], made["state"], made["files"], made["user"]),
           ((BERLIN, TOKYO), "applied", [], "alice"))
     equal(alice.History.DiffChange(made["id"]), [("timezone", f"-{BERLIN}\n+{TOKYO}\n")])
+    equal(alice.History.GetChange(made["id"]), (made, [("timezone", f"-{BERLIN}\n+{TOKYO}\n")]))
     equal(alice.History.RevertDiff(made["id"]), [("timezone", f"-{TOKYO}\n+{BERLIN}\n")])
     with expect("AccessDenied", "InteractiveAuthorizationRequired"):
         t.client("bob").History.DiffChange(made["id"])

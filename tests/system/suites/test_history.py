@@ -260,7 +260,7 @@ def test_everybody_sees_what_is_his_own(t):
         equal({r["user"] for r in client.History.ListChanges(limit=1000)}, {client.user})
         assert client.History.DiffChange(own)
         assert client.History.RevertDiff(own)
-        for call in (client.History.DiffChange, client.History.RevertDiff):
+        for call in (client.History.DiffChange, client.History.GetChange, client.History.RevertDiff):
             with expect("InteractiveAuthorizationRequired"):
                 call(other)
             with expect("AccessDenied"):
@@ -278,6 +278,7 @@ def test_read_history_shows_everybodys(t):
     bob = t.client("bob")
     equal(record(bob, change)["message"], "hers")
     equal(bob.History.DiffChange(change), alice.History.DiffChange(change))
+    equal(bob.History.GetChange(change), (record(alice, change), alice.History.DiffChange(change)))
     with expect("InteractiveAuthorizationRequired"):
         bob.History.Revert(change)
     t.rules.clear()
@@ -302,7 +303,7 @@ def test_diff_of_a_secret_file(t):
         t.rules.clear()
         t.rules.deny("alice", "read-secret-config")
         alice = t.client()
-        calls = [alice.History.DiffChange]
+        calls = [alice.History.DiffChange, lambda change, client=alice: client.History.GetChange(change)[1]]
         if then == now:
             calls.append(alice.History.RevertDiff)
         for call in calls:
