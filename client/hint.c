@@ -35,7 +35,6 @@ static const Phrase phrases[] = {
         { "Read it again (Rebase does, in a transaction).", "Look at it, and run this again.",
           "'rebase' makes the edits again on the file as it is now." },
         { "start it with /files/ and", "start it with / and", NULL },
-        { "; page with offset and limit, or ask", "; ask", NULL },
         { "narrow the expression, page with offset and limit, or ask",
           "narrow the expression, or ask", NULL },
         { "end one by Commit or Rollback", "end one of them ('exmachinactl shell' holds one)",
