@@ -208,7 +208,7 @@ def other_timedated(t, mode):
     def answer(connection, sender, path, interface, method, arguments, invocation):
         if method == "ListTimezones":
             invocation.return_value(GLib.Variant("(as)", ([BERLIN, TOKYO],)))
-        elif arguments.unpack()[0] == BERLIN:
+        elif arguments.unpack()[0] == BERLIN and mode != "dies when it is reminded":
             invocation.return_value(None)
         elif mode == "refuses":
             invocation.return_dbus_error("org.freedesktop.DBus.Error.Failed", "not today")
@@ -226,7 +226,9 @@ def test_timedated_that_ends_while_it_is_asked(t):
     """What the link says afterwards decides, for the caller and in the history."""
     start_in(t, BERLIN)
     alice = allowed(t)
-    for mode, error, says in (("dies", "Timeout", "has ended or hangs"), ("refuses", "Refused", "not today")):
+    for mode, error, says in (("dies", "Timeout", "has ended or hangs"),
+                              ("dies when it is reminded", "Timeout", "has ended or hangs"),
+                              ("refuses", "Refused", "not today")):
         other = other_timedated(t, mode)
         with expect(error) as seen:
             alice.Clock.SetTimezone(TOKYO)
