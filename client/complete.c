@@ -58,31 +58,69 @@ static int add_children(const json_t *paths, const char *parent, const char *wor
         return 0;
 }
 
-/* Files are no nodes until they are loaded: directories and files come from ListFiles. */
-static int complete_files(Session *session, const char *word, bool directories, char ***list)
+/* `s` with a backslash before each of `special`. Returns: a new string or NULL. */
+static char *escape(const char *s, const char *special)
 {
+        char *escaped = malloc(2 * strlen(s) + 1), *out = escaped;
+
+        if (!escaped)
+                return NULL;
+        for (; *s; s++) {
+                if (strchr(special, *s))
+                        *out++ = '\\';
+                *out++ = *s;
+        }
+        *out = '\0';
+        return escaped;
+}
+
+/* The name that begins a path expression, whose escapes it is without. Returns: a new string or
+ * NULL.
+ */
+static char *name_of_path(const char *path)
+{
+        char *name = malloc(strlen(path) + 1), *out = name;
+
+        if (!name)
+                return NULL;
+        for (; *path; path++) {
+                if (*path == '\\' && path[1])
+                        path++;
+                *out++ = *path;
+        }
+        *out = '\0';
+        return name;
+}
+
+/* Files are no nodes until they are loaded: directories and files come from ListFiles. `is_path`:
+ * what is asked for is an expression, in which some characters of a name are escaped. */
+static int complete_files(Session *session, const char *word, bool is_path, char ***list)
+{
+        _cleanup_free_ char *name = is_path ? name_of_path(word) : strdup(word),
+                            *escaped = name ? escape(name, "*?[\\") : NULL, *glob = NULL;
         _cleanup_json_ json_t *reply = NULL;
-        _cleanup_free_ char *glob = NULL;
         const json_t *row;
         size_t i;
         int r;
 
-        if (asprintf(&glob, "%s**", word) < 0)
+        if (!escaped || asprintf(&glob, "%s**", escaped) < 0)
                 return -ENOMEM;
         if (session_call(session, &reply, "Config", "ListFiles", "s", glob) != 0)
                 return 0;
         json_array_foreach(json_array_get(reply, 0), i, row)
         {
                 const char *file = json_string_value(json_array_get(row, 0)), *slash;
-                _cleanup_free_ char *shown = NULL;
+                _cleanup_free_ char *rest = NULL, *more = NULL, *shown = NULL;
 
-                if (strncmp(file, word, strlen(word)) != 0)
+                if (strncmp(file, name, strlen(name)) != 0)
                         continue;
-                slash = strchr(file + strlen(word), '/');
-                shown = slash ? strndup(file, (size_t)(slash - file + 1)) : strdup(file);
-                if (!shown)
+                file += strlen(name);
+                slash = strchr(file, '/');
+                rest = slash ? strndup(file, (size_t)(slash - file + 1)) : strdup(file);
+                more = rest ? escape(rest, is_path ? "][|=()!, \\" : "") : NULL;
+                if (!more || asprintf(&shown, "%s%s", word, more) < 0)
                         return -ENOMEM;
-                r = slash && !directories ? 0 : strv_extend_unique(list, shown);
+                r = strv_extend_unique(list, shown);
                 if (r < 0 || strv_length(*list) >= CANDIDATES_MAX)
                         return r;
         }
@@ -227,7 +265,7 @@ static int complete(Session *session, const char *kind, const char *word, char *
         if (strcmp(kind, "paths") == 0)
                 return complete_paths(session, SERVICE_PATH, "Config", word, list);
         if (strcmp(kind, "files") == 0)
-                return complete_files(session, word, true, list);
+                return complete_files(session, word, false, list);
         if (strcmp(kind, "units") == 0)
                 return complete_units(session, word, list);
         if (strcmp(kind, "changes") == 0 || strcmp(kind, "pending") == 0)

@@ -111,6 +111,15 @@ def test_files_of_odd_names(t):
         equal(ctl("get", path, user="alice").out, "1\n", path)
     for file in listed:
         equal(ctl("cat", file, user="alice").out, "exm.odd=1\n", file)
+    begun = "/etc/sysctl.d/exm a"
+    equal(ctl("complete", "files", begun, user="alice").out.splitlines(),
+          sorted(file for file in listed if file.startswith(begun)))
+    equal(ctl("complete", "files", begun + "[", user="alice").out, begun + "[1].conf\n")
+    for begun in (r"/etc/sysctl.d/exm\ a\[", r"/etc/sysctl.d/exm a\[", r"/etc/sysctl.d/exm a\(b\|"):
+        path = ctl("complete", "paths", begun, user="alice").out.removesuffix("\n")
+        assert path.startswith(begun) and path.endswith(".conf"), path
+        equal(ctl("get", path + "/exm.odd", user="alice").out, "1\n", path)
+    equal(len(ctl("complete", "paths", "/etc/sysctl.d/exm a", user="alice").out.splitlines()), 6)
 
 
 def test_a_pipe_gets_text_as_it_is(t):
