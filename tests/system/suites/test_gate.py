@@ -54,16 +54,22 @@ def target(client, interface, transaction=None):
     return transaction if interface == "Transaction" else getattr(client, interface)
 
 
+def scene(t, interface):
+    """What a call of bob's could be about. Returns: a change, what is not to move, him, his transaction."""
+    t.unit(PROBE, PROBE_UNIT)
+    change = pending_change(t) if interface == "History" else 0
+    unmoved = Unmoved(t)
+    bob = t.client("bob")
+    transaction = None
+    if interface == "Transaction":
+        transaction = bob.begin()
+        transaction.SetValue("/files/etc/hosts/1/ipaddr", "192.0.2.66")
+    return change, unmoved, bob, transaction
+
+
 def refused(interface, method):
     def test(t):
-        t.unit(PROBE, PROBE_UNIT)
-        change = pending_change(t) if interface == "History" else 0
-        unmoved = Unmoved(t)
-        bob = t.client("bob")
-        transaction = None
-        if interface == "Transaction":
-            transaction = bob.begin()
-            transaction.SetValue("/files/etc/hosts/1/ipaddr", "192.0.2.66")
+        change, unmoved, bob, transaction = scene(t, interface)
         t.rules.deny("bob")
         on = target(bob, interface, transaction)
         call = getattr(on, method.name)
@@ -88,14 +94,7 @@ def refused(interface, method):
 def challenged(interface, method):
     """Without an agent and without the permission to ask there is only one answer."""
     def test(t):
-        t.unit(PROBE, PROBE_UNIT)
-        change = pending_change(t) if interface == "History" else 0
-        unmoved = Unmoved(t)
-        bob = t.client("bob")
-        transaction = None
-        if interface == "Transaction":
-            transaction = bob.begin()
-            transaction.SetValue("/files/etc/hosts/1/ipaddr", "192.0.2.66")
+        change, unmoved, bob, transaction = scene(t, interface)
         t.rules.ask("bob")
         call = getattr(target(bob, interface, transaction), method.name)
         if is_open(interface, method):

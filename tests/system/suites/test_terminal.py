@@ -292,53 +292,37 @@ QUOTED = [(f"exmachinactl {begun}", f"exmachinactl {wanted}") for begun, wanted 
     ("status 'systemd-journald.serv", "status 'systemd-journald.service' "))]
 
 
-def test_bash_completes(t):
+BEGUN = [(f"exmachinactl {begun}", f"exmachinactl {wanted}") for begun, wanted in (
+    ("mon", "monitor "), ("get /etc/hostn", "get /etc/hostname"),
+    ("set -m why /etc/hosts/2/al", "set -m why /etc/hosts/2/alias"),
+    ("status systemd-journald.serv", "status systemd-journald.service "), ("package rem", "package remove "),
+    ("package status systemd-sys", "package status systemd-sysv "), ("set --conf", "set --confirm="),
+    ("get --json=pr", "get --json=pretty "), ("key revoke exm-co", "key revoke exm-completed "))]
+
+
+def completes(t, pairs, prepare, **more):
     t.key("exm-completed", timezone=True)
     t.rules.allow("alice", "manage-keys")
-    terminal = setup(t, "alice")
-    terminal.type(". /usr/share/bash-completion/bash_completion; PS1='> '; clear")
+    terminal = setup(t, "alice", **more)
+    terminal.type(f"{prepare}='> '; clear")
     terminal.wait("> ")
-    for begun, wanted in (("exmachinactl mon", "exmachinactl monitor "),
-                          ("exmachinactl get /etc/hostn", "exmachinactl get /etc/hostname"),
-                          ("exmachinactl set -m why /etc/hosts/2/al", "exmachinactl set -m why /etc/hosts/2/alias"),
-                          ("exmachinactl diff rm /etc/hosts/2/#c", "exmachinactl diff rm /etc/hosts/2/#comment"),
-                          ("exmachinactl status systemd-journald.serv", "exmachinactl status systemd-journald.service "),
-                          ("exmachinactl package rem", "exmachinactl package remove "),
-                          ("exmachinactl package status systemd-sys", "exmachinactl package status systemd-sysv "),
-                          ("exmachinactl set --conf", "exmachinactl set --confirm="),
-                          ("exmachinactl get --json=pr", "exmachinactl get --json=pretty "),
-                          ("exmachinactl key revoke exm-co", "exmachinactl key revoke exm-completed "),
-                          *QUOTED):
+    for begun, wanted in pairs:
         terminal.keys("C-u")
         terminal.clear()
         terminal.keys("-l", begun)
         terminal.keys("Tab")
         terminal.keys("-l", "END")
         terminal.wait(f"> {wanted}END")
+
+
+def test_bash_completes(t):
+    completes(t, [*BEGUN, ("exmachinactl diff rm /etc/hosts/2/#c", "exmachinactl diff rm /etc/hosts/2/#comment"),
+                  *QUOTED], ". /usr/share/bash-completion/bash_completion; PS1")
 
 
 def test_zsh_completes(t):
-    t.key("exm-completed", timezone=True)
-    t.rules.allow("alice", "manage-keys")
-    terminal = setup(t, "alice", shell="zsh -f", PROMPT="$ ")
-    terminal.type("autoload -U compinit; compinit -u -D; PROMPT='> '; clear")
-    terminal.wait("> ")
-    for begun, wanted in (("exmachinactl mon", "exmachinactl monitor "),
-                          ("exmachinactl get /etc/hostn", "exmachinactl get /etc/hostname"),
-                          ("exmachinactl set -m why /etc/hosts/2/al", "exmachinactl set -m why /etc/hosts/2/alias"),
-                          ("exmachinactl status systemd-journald.serv", "exmachinactl status systemd-journald.service "),
-                          ("exmachinactl package rem", "exmachinactl package remove "),
-                          ("exmachinactl package status systemd-sys", "exmachinactl package status systemd-sysv "),
-                          ("exmachinactl set --conf", "exmachinactl set --confirm="),
-                          ("exmachinactl get --json=pr", "exmachinactl get --json=pretty "),
-                          ("exmachinactl key revoke exm-co", "exmachinactl key revoke exm-completed "),
-                          *((begun, wanted.rstrip("\"'")) for begun, wanted in QUOTED)):
-        terminal.keys("C-u")
-        terminal.clear()
-        terminal.keys("-l", begun)
-        terminal.keys("Tab")
-        terminal.keys("-l", "END")
-        terminal.wait(f"> {wanted}END")
+    completes(t, [*BEGUN, *((begun, wanted.rstrip("\"'")) for begun, wanted in QUOTED)],
+              "autoload -U compinit; compinit -u -D; PROMPT", shell="zsh -f", PROMPT="$ ")
 
 
 test_zsh_completes.slow = True
