@@ -76,8 +76,7 @@ static void forget_below(Paths *paths, uint32_t node)
         uint32_t i = paths->nodes[node].first;
 
         while (i != FLAT_NONE && i != node) {
-                if (i == paths->at)
-                        paths->at = FLAT_NONE;
+                paths_release(paths, i);
                 paths->namesakes[paths->nodes[i].namesakes].count = 0;
                 if (paths->nodes[i].first != FLAT_NONE) {
                         i = paths->nodes[i].first;
@@ -96,8 +95,7 @@ void paths_removed(Paths *paths, uint32_t node)
         PathsNode *parent = &paths->nodes[gone->parent];
 
         lose_order(paths);
-        if (node == paths->at)
-                paths->at = FLAT_NONE;
+        paths_release(paths, node);
         forget_below(paths, node);
         namesakes_remove(paths, node);
         *(gone->previous == FLAT_NONE ? &parent->first : &paths->nodes[gone->previous].next) =

@@ -17,6 +17,9 @@
 
 #include "worker/paths.h"
 
+/* As many places of a file can be edited in turn without a walk to each. */
+#define PATHS_ANCHORS 16U
+
 typedef struct PathsNode {
         const char *label; /* Augeas', or one of `labels` */
         uint32_t parent, first, last, previous, next;
@@ -24,6 +27,7 @@ typedef struct PathsNode {
         uint32_t number; /* while there is an order */
         uint32_t depth;
         uint32_t certain_last; /* see paths_certain_last() */
+        uint32_t anchor;       /* that holds it, from 1; 0: none */
 } PathsNode;
 
 typedef struct Namesakes {
@@ -31,6 +35,12 @@ typedef struct Namesakes {
         uint32_t first, last, count; /* 0: none is left, and the table has it for nothing */
         uint32_t at, at_number;      /* the one that was looked up last; FLAT_NONE: none */
 } Namesakes;
+
+/* A variable that holds a node: Augeas finds from there what is a few steps behind. */
+typedef struct Anchor {
+        uint32_t node; /* FLAT_NONE: none */
+        uint64_t used; /* when it was asked for last */
+} Anchor;
 
 typedef struct Label {
         struct Label *next;
@@ -48,7 +58,8 @@ struct Paths {
         uint32_t name_mask, id_mask;
         uint64_t seed;
         Label *labels; /* of nodes that were added */
-        uint32_t at;   /* the node that the variable holds; FLAT_NONE: none */
+        Anchor anchors[PATHS_ANCHORS];
+        uint64_t n_gone; /* how often an anchor was asked for */
 };
 
 /* ---- tables ---- */
@@ -64,6 +75,9 @@ PathsNode paths_new_node(const char *label);
 
 /* Puts the node below `parent`, behind `previous` (FLAT_NONE: before all). */
 void paths_link_child(Paths *paths, uint32_t node, uint32_t parent, uint32_t previous);
+
+/* The node goes: what held it holds nothing. */
+void paths_release(Paths *paths, uint32_t node);
 
 /* ---- namesakes ---- */
 

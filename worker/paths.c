@@ -131,7 +131,8 @@ int paths_get(Tree *tree, Paths **ret)
         if (getrandom(&paths->seed, sizeof(paths->seed), 0) < 0)
                 return -errno;
         paths->tree = tree;
-        paths->at = FLAT_NONE;
+        for (uint32_t i = 0; i < PATHS_ANCHORS; i++)
+                paths->anchors[i].node = FLAT_NONE;
         r = take_nodes(paths);
         if (r < 0)
                 return r;
@@ -365,67 +366,88 @@ static int append_steps(const Paths *paths, uint32_t from, uint32_t node, char *
         return 0;
 }
 
-/* How many siblings `node` is behind the one that the variable holds, FLAT_NONE: not within `max`.
- */
-static uint32_t steps_behind(const Paths *paths, uint32_t node, uint32_t max)
+/* The anchor that is the fewest siblings before the node. Returns: FLAT_NONE if there is none. */
+static uint32_t find_anchor(const Paths *paths, uint32_t node, uint32_t *ret_steps)
 {
-        uint32_t steps = 0;
-
-        if (paths->at == FLAT_NONE || paths->nodes[node].parent != paths->nodes[paths->at].parent)
-                return FLAT_NONE;
-        for (uint32_t i = paths->at; i != FLAT_NONE && steps <= max; i = paths->nodes[i].next) {
-                if (i == node)
-                        return steps;
-                steps++;
-        }
+        for (*ret_steps = 0; node != FLAT_NONE; node = paths->nodes[node].previous, ++*ret_steps)
+                if (paths->nodes[node].anchor > 0)
+                        return paths->nodes[node].anchor - 1;
         return FLAT_NONE;
 }
 
-static void name_behind(uint32_t steps, char path[CURSOR_PATH_BYTES])
+static void name_behind(uint32_t anchor, uint32_t steps, char path[CURSOR_PATH_BYTES])
 {
         if (steps == 0)
-                strcpy(path, "$" VARIABLE);
+                snprintf(path, CURSOR_PATH_BYTES, "$" VARIABLE "%u", anchor);
         else
-                snprintf(path, CURSOR_PATH_BYTES, "$" VARIABLE "/following-sibling::*[%u]", steps);
+                snprintf(path, CURSOR_PATH_BYTES, "$" VARIABLE "%u/following-sibling::*[%u]",
+                         anchor, steps);
 }
 
 int paths_hold(const Paths *paths, uint32_t node, const char *variable)
 {
-        uint32_t steps = steps_behind(paths, node, FLAT_NONE);
         char path[CURSOR_PATH_BYTES] = TREE_CONTEXT_ROOT;
+        uint32_t anchor, steps;
         int r = 0;
 
-        if (steps != FLAT_NONE)
-                name_behind(steps, path);
+        anchor = find_anchor(paths, node, &steps);
+        if (anchor != FLAT_NONE)
+                name_behind(anchor, steps, path);
         else
                 r = append_steps(paths, PATHS_ROOT, node, path);
         return r == 0 && aug_defvar(paths->tree->aug, variable, path) != 1 ? -EIO : r;
 }
 
-static int move_to(Paths *paths, uint32_t node)
+void paths_release(Paths *paths, uint32_t node)
 {
-        int r = paths_hold(paths, node, VARIABLE);
+        if (paths->nodes[node].anchor > 0)
+                paths->anchors[paths->nodes[node].anchor - 1].node = FLAT_NONE;
+        paths->nodes[node].anchor = 0;
+}
 
-        paths->at = r == 0 ? node : FLAT_NONE;
-        return r;
+/* The anchor that was not asked for longest comes to hold the node, which none holds. */
+static int move_anchor(Paths *paths, uint32_t node, uint32_t *ret)
+{
+        char variable[sizeof(VARIABLE "4294967295")];
+        uint32_t oldest = 0;
+        int r;
+
+        for (uint32_t i = 0; i < PATHS_ANCHORS; i++)
+                if (paths->anchors[i].used < paths->anchors[oldest].used)
+                        oldest = i;
+        snprintf(variable, sizeof(variable), VARIABLE "%u", oldest);
+        r = paths_hold(paths, node, variable);
+        if (paths->anchors[oldest].node != FLAT_NONE)
+                paths_release(paths, paths->anchors[oldest].node);
+        if (r < 0)
+                return r;
+        paths->anchors[oldest].node = node;
+        paths->nodes[node].anchor = oldest + 1;
+        *ret = oldest;
+        return 0;
 }
 
 int paths_go(Paths *paths, uint32_t node, uint32_t file_depth, char path[CURSOR_PATH_BYTES])
 {
-        uint32_t sibling = node, steps;
+        uint32_t sibling = node, anchor, steps, place;
         int r;
 
         while (paths->nodes[sibling].depth > file_depth + 1)
                 sibling = paths->nodes[sibling].parent;
-        /* The variable is not moved for a few steps: that costs as much as they do. */
-        steps = steps_behind(paths, sibling, NEAR);
-        if (steps == FLAT_NONE) {
-                /* To the one before: should this one go, what follows is found from there. */
-                steps = paths->nodes[sibling].previous != FLAT_NONE;
-                r = move_to(paths, steps ? paths->nodes[sibling].previous : sibling);
+        anchor = find_anchor(paths, sibling, &steps);
+        /* None is moved for a few steps: that costs as much as they do. */
+        if (anchor == FLAT_NONE || steps > NEAR) {
+                /* To one before it: edits may go forwards or backwards from here, and this node may
+                 * be one that goes. */
+                place = sibling;
+                for (steps = 0; steps < NEAR / 2 && paths->nodes[place].previous != FLAT_NONE;
+                     steps++)
+                        place = paths->nodes[place].previous;
+                r = move_anchor(paths, place, &anchor);
                 if (r < 0)
                         return r;
         }
-        name_behind(steps, path);
+        paths->anchors[anchor].used = ++paths->n_gone;
+        name_behind(anchor, steps, path);
         return append_steps(paths, sibling, node, path);
 }

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -25,6 +26,10 @@
 #define FILE_NAME   "/etc/file"
 #define FILE_PATH   "/files" FILE_NAME
 #define MISSING_MAX 3U
+
+#define LARGE         10000U
+#define LARGE_EDITS   1500U
+#define LARGE_SECONDS 1.5
 
 typedef struct Source {
         const char *lens, *text;
@@ -329,6 +334,66 @@ static void test_numbers_stay_right(void **unused)
         tree_free(tree);
 }
 
+static char *many_hosts(unsigned n, size_t *ret_size)
+{
+        char *text = NULL;
+        FILE *out = open_memstream(&text, ret_size);
+
+        assert_non_null(out);
+        for (unsigned i = 0; i < n; i++)
+                fprintf(out, "10.0.%u.%u host%u\n", i / 256, i % 256, i);
+        assert_int_equal(fclose(out), 0);
+        return text;
+}
+
+static double processor_seconds(void)
+{
+        struct timespec t;
+
+        assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+        return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Forwards, backwards and at the end, in turn. It takes a tenth of a second; without the index,
+ * three seconds. */
+static void test_many_edits_of_a_large_file(void **unused)
+{
+        _cleanup_free_ char *text = NULL;
+        _cleanup_failure_ Failure f = { 0 };
+        Tree *tree = load(&sources[0]);
+        TreeProblem problem;
+        double start;
+        size_t size;
+
+        text = many_hosts(LARGE, &size);
+        assert_int_equal(tree_load_file(tree, FILE_NAME, "Hosts.lns", text, size, &problem, &f), 0);
+        start = processor_seconds();
+        for (unsigned i = 1; i <= LARGE_EDITS; i++) {
+                char path[64], other[64];
+                uint32_t count;
+
+                snprintf(path, sizeof(path), FILE_PATH "/%u", i);
+                snprintf(other, sizeof(other), FILE_PATH "/0%u/ipaddr", i);
+                assert_int_equal(edit_apply(tree, "set",
+                                            (char *[]){ other, (char *)"192.0.2.1", NULL }, &count,
+                                            &f),
+                                 0);
+                snprintf(other, sizeof(other), FILE_PATH "/%u", LARGE - i);
+                assert_int_equal(
+                        edit_apply(tree, "ins",
+                                   (char *[]){ (char *)"#comment", (char *)"after", other, NULL },
+                                   &count, &f),
+                        0);
+                snprintf(other, sizeof(other), FILE_PATH "/1%06u", i);
+                assert_int_equal(edit_apply(tree, i % 2 ? "mv" : "rm",
+                                            (char *[]){ path, i % 2 ? other : NULL, NULL }, &count,
+                                            &f),
+                                 0);
+        }
+        assert_true(processor_seconds() - start < LARGE_SECONDS);
+        tree_free(tree);
+}
+
 /* libaugeas loses a few bytes with some lenses. */
 #ifdef __SANITIZE_ADDRESS__
 const char *__lsan_default_suppressions(void);
@@ -345,6 +410,7 @@ int main(void)
                 cmocka_unit_test(test_with_and_without_the_index),
                 cmocka_unit_test(test_new_nodes_come_behind_all),
                 cmocka_unit_test(test_numbers_stay_right),
+                cmocka_unit_test(test_many_edits_of_a_large_file),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
