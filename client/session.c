@@ -42,10 +42,9 @@ static int unlock(Session *session)
 /* ssh has said what it had to say; that it ended is known by the first call only. */
 static int no_host(const char *host, int r)
 {
-        output_error(
-                "no bus at %s, or no longer: see whether 'ssh HOST systemd-stdio-bridge' waits "
-                "for input (%s)",
-                host, strerror(-r));
+        output_error("no bus at %s, or no longer (%s): see whether 'ssh %s systemd-stdio-bridge' "
+                     "waits for input",
+                     host, strerror(-r), host);
         return EXIT_UNREACHABLE;
 }
 

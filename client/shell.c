@@ -420,9 +420,22 @@ static char *next_command(const char *word, int state)
         return NULL;
 }
 
+/* Is it the SOURCE of text, a file of the user's? */
+static bool is_source(int start)
+{
+        _cleanup_free_ char *before = strndup(rl_line_buffer, (size_t)start), *problem = NULL;
+        _cleanup_strv_ char **words = NULL;
+
+        return before && script_split(before, &words, &problem) == 0 && strv_length(words) == 2 &&
+               strcmp(words[0], "text") == 0;
+}
+
 static char **complete_word(const char *word, int start, _unused_ int end)
 {
-        rl_attempted_completion_over = 1; /* names of local files are none of ours */
+        /* Elsewhere names of local files are none of ours. */
+        rl_attempted_completion_over = !is_source(start);
+        if (!rl_attempted_completion_over)
+                return NULL;
         return rl_completion_matches(word, start == 0 ? next_command : next_candidate);
 }
 

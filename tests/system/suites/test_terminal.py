@@ -403,3 +403,7 @@ def test_shell_takes_text_from_the_terminal(t):
     terminal.type("text /etc/hosts -")
     terminal.wait("end the text with Ctrl-D")
     terminal.interrupt("\nexmachina> ")
+    terminal.clear()
+    terminal.keys("-l", "text /etc/hosts /etc/machine-i")  # no lens covers that: it is a file here
+    terminal.keys("Tab")
+    terminal.wait("exmachina> text /etc/hosts /etc/machine-id")
