@@ -527,9 +527,7 @@ static int start(PackagesRequest *request)
 {
         if (request->verb == PACKAGES_REFRESH)
                 return start_job(request, STEP_REFRESH, PK_REFRESH_CACHE, 0, NULL, on_refreshed);
-        if (request->verb == PACKAGES_STATUS)
-                return start_resolve(request);
-        return start_look(request, /* wait= */ true, on_looked);
+        return start_look(request, /* wait= */ request->verb != PACKAGES_STATUS, on_looked);
 }
 
 int packages_start(Packages *packages, PackagesVerb verb, const char *const *names, size_t n,

@@ -259,6 +259,7 @@ def test_what_is_unfinished_is_mended_by_a_newer_version(t):
     use(t, repository.source(), repository.source("newer"))
     client = alice(t)
     repository.put("exm-fails", status="install ok half-configured")
+    equal(client.Packages.PackageStatus(["exm-fails"]), [row("exm-fails", candidate="2.0")])
     equal(client.Packages.Install(["exm-fails"]), [("upgrade", "exm-fails", "2.0")])
 
 
