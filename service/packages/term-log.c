@@ -47,14 +47,13 @@ static const char *last_operation(char *text)
 
         while ((found = strstr(at, begin)))
                 at = found + 1;
-        if (at != text) {
-                found = strchr(at, '\n');
-                at = found ? found + 1 : at + strlen(at);
-        }
+        /* To the end of its line: of one without any output the next is the last. */
+        if (at != text)
+                at += strcspn(at, "\n");
         found = strstr(at, end);
         if (found)
                 *found = '\0';
-        return at;
+        return at + strspn(at, "\n");
 }
 
 char *term_log_tail(const TermLog *mark)

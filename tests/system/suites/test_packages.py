@@ -251,6 +251,10 @@ def test_what_is_unfinished_is_finished_or_told(t):
         with expect("PackageFailed") as seen:
             client.Packages.Remove(["exm-clings"])
         has(seen.message, "exm-clings 1.0 (half-installed)", "apt-get --fix-broken install")
+    with expect("PackageFailed") as seen:
+        client.Packages.Install(["exm-clings"])
+    has(seen.message, "exm-clings 1.0 (half-installed)")
+    has_not(seen.message, "The end of the output", "Log ended")
     GO.touch()
     equal(client.Packages.Remove(["exm-clings"]), [("remove", "exm-clings", "1.0")])
 
