@@ -9,6 +9,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PROGRAMS = Path("/run/exmachina-bench")  # in the throwaway machine
+PEER_LIMIT = 300                         # seconds that a peer may take
+
+peer_limit = PEER_LIMIT  # None: as long as it wants
 
 
 @dataclass
@@ -24,6 +27,7 @@ class Row:
     at_least: float = None
     unit: str = "s"        # or "B", "/s"
     share: bool = False
+    peer_stopped: bool = False  # its time is the least that it would have been
 
     @property
     def is_share(self):
@@ -36,8 +40,17 @@ class Row:
         return self.ours / self.peer if self.is_share else self.peer / self.ours
 
     @property
+    def has_target(self):
+        return any(bound is not None for bound in (self.target, self.at_least, self.at_most))
+
+    @property
+    def is_open(self):
+        """What is known of the peer does not decide it."""
+        return self.peer_stopped and self.ratio < (self.target or 0)
+
+    @property
     def is_met(self):
-        if self.ratio is None:
+        if self.ratio is None or self.is_open:
             return True
         return (self.ratio >= (self.target or 0) and self.ratio >= (self.at_least or 0) and
                 (self.at_most is None or self.ratio <= self.at_most))
@@ -88,9 +101,22 @@ def median(times):
     return statistics.median(times)
 
 
+class PeerStopped(Exception):
+    """It was not done in time."""
+
+
+def peer_time(action):
+    """Returns: what Row wants to know of a peer: the seconds that `action` returns, or those after which it was
+    stopped."""
+    try:
+        return {"peer": action()}
+    except PeerStopped:
+        return {"peer": peer_limit, "peer_stopped": True}
+
+
 def augtool(lens, file, text, commands, *options):
     """Seconds that augtool takes for a file of its own, told which lens it needs and no other: the fastest
-    way to use it. Returns them with what it printed and the text that it left."""
+    way to use it. Returns them with what it printed and the text that it left; or raises PeerStopped."""
     with tempfile.TemporaryDirectory(dir="/run") as root:
         place = Path(root, file.lstrip("/"))
         place.parent.mkdir(parents=True)
@@ -98,8 +124,12 @@ def augtool(lens, file, text, commands, *options):
         script = Path(root, "script")
         script.write_text("".join(f"{command}\n" for command in commands), encoding="utf-8")
         start = time.monotonic()
-        done = subprocess.run(["augtool", "--root", root, "--noautoload", "--transform", f"{lens} incl {file}",
-                               *options, "--file", str(script)], capture_output=True, text=True, check=True)
+        try:
+            done = subprocess.run(["augtool", "--root", root, "--noautoload", "--transform", f"{lens} incl {file}",
+                                   *options, "--file", str(script)], capture_output=True, text=True, check=True,
+                                  timeout=peer_limit)
+        except subprocess.TimeoutExpired as late:
+            raise PeerStopped from late
         seconds = time.monotonic() - start
         return seconds, done.stdout, place.read_text(encoding="utf-8")
 

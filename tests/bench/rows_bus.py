@@ -56,10 +56,12 @@ def many_hosts():
     """A file of which so many values can be asked for that no answer is one that was given before."""
     kept = HOSTS.read_bytes()
     HOSTS.write_text("".join(f"127.0.0.1 host{i}\n" for i in range(200)), encoding="utf-8")
+    time.sleep(0.1)  # one that has been written this very moment is read again each time
     try:
         yield
     finally:
         HOSTS.write_bytes(kept)
+        time.sleep(0.1)
 
 
 def rows_of_one_call(quick, key):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bus import NAME, OBJECT, Client, Gio, GLib
-from measure import Row, augtool, best, timed
+from measure import Row, augtool, best, peer_time, timed
 
 HOSTS = Path("/etc/hosts")
 LENS = "Hosts.lns"
@@ -47,9 +47,9 @@ def rows_of_one_value(client, quick):
         ours = set_and_commit(client, lines)
         per_line[lines] = ours / lines
         left_out = quick and lines > 5000
-        yield Row(f"set one value, commit: hosts of {lines} lines", ours,
-                  None if left_out else peer_set_and_save(lines), target,
-                  f"{per_line[lines] * 1e6:.0f} us a line" + (", peer left out (--quick)" if left_out else ""))
+        peer = {} if left_out else peer_time(lambda n=lines: peer_set_and_save(n))
+        yield Row(f"set one value, commit: hosts of {lines} lines", ours, target=target, **peer,
+                  note=f"{per_line[lines] * 1e6:.0f} us a line" + (", peer left out (--quick)" if left_out else ""))
 
 
 def call(client, method, arguments):
@@ -74,26 +74,28 @@ def row_of_reading(client, quick):
     HOSTS.write_text(hosts(lines), encoding="utf-8")
     first = timed(lambda: read_all(client, total))
     warm = best(lambda: read_all(client, total))
-    peer, printed, _ = augtool(LENS, "/etc/hosts", hosts(lines), ["print /files/etc/hosts"])
-    assert printed.count("\n") >= total
+
+    def print_all():
+        seconds, printed, _ = augtool(LENS, "/etc/hosts", hosts(lines), ["print /files/etc/hosts"])
+        assert printed.count("\n") >= total
+        return seconds
+
+    peer = peer_time(print_all)
     target = None if quick else 10
-    yield Row(f"read {total} nodes, parsing included, in pages of {PAGE}", first, peer, target)
-    yield Row(f"read {total} nodes again, in pages of {PAGE}", warm, peer, target)
+    yield Row(f"read {total} nodes, parsing included, in pages of {PAGE}", first, target=target, **peer)
+    yield Row(f"read {total} nodes again, in pages of {PAGE}", warm, target=target, **peer)
 
 
-def apply_and_save(client, text, edits, wanted, peer=True):
-    """The same edits in one call, and in one script of augtool's. Returns: seconds of both."""
+def apply_and_save(client, text, edits, wanted):
+    """The same edits in one call, and in one script of augtool's. Returns: seconds, and what Row wants of the peer."""
     arguments = GLib.Variant("(a(sas)a{sv})", ([(verb, list(words)) for verb, *words in edits], {}))
     seconds = []
     for _ in range(3):
         HOSTS.write_text(text, encoding="utf-8")
         seconds.append(timed(lambda: call(client, "Apply", arguments)))
         assert HOSTS.read_text(encoding="utf-8") == wanted, "another text than wanted"
-    if not peer:
-        return min(seconds), None
-    script = [" ".join(verb_and_words) for verb_and_words in edits]
-    augtool_seconds, _, _ = augtool(LENS, "/etc/hosts", text, script + ["save"])
-    return min(seconds), augtool_seconds
+    script = [" ".join(verb_and_words) for verb_and_words in edits] + ["save"]
+    return min(seconds), peer_time(lambda: augtool(LENS, "/etc/hosts", text, script)[0])
 
 
 def row_of_many_edits(client, quick):
@@ -103,7 +105,7 @@ def row_of_many_edits(client, quick):
     wanted = "".join(line.replace(f"host{i}.example", f"new{i}.example", 1)
                      for i, line in enumerate(text.splitlines(keepends=True)))
     ours, peer = apply_and_save(client, text, edits, wanted)
-    yield Row(f"{n_edits} edits in one call: hosts of {lines} lines", ours, peer, None if quick else 10)
+    yield Row(f"{n_edits} edits in one call: hosts of {lines} lines", ours, target=None if quick else 10, **peer)
 
 
 def edits_of_nodes(kind, lines):
@@ -135,7 +137,7 @@ def rows_of_edits_of_nodes(client, quick):
         for lines in ((500, 2000) if quick else (2500, 10000)):
             edits, wanted = edits_of_nodes(kind, lines)
             ours, peer = apply_and_save(client, hosts(lines), edits, "".join(wanted))
-            yield Row(f"{len(edits)} edits, {kind}: hosts of {lines} lines", ours, peer,
+            yield Row(f"{len(edits)} edits, {kind}: hosts of {lines} lines", ours, **peer,
                       note=f"{ours / len(edits) * 1e6:.0f} us an edit")
 
 
