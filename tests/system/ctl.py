@@ -213,5 +213,7 @@ class Terminal:
         raise AssertionError(f"{texts} are not on the screen: {screen!r}")
 
     def clear(self):
+        """At a prompt, which alone is left: what was there before is not taken for what comes."""
         self.keys("C-l")
+        daemon.wait_for(lambda: "\n" not in self.screen(), "an empty screen", 30)
         self._tmux("clear-history")
