@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -27,12 +28,16 @@
 #define FILE_PATH   "/files" FILE_NAME
 #define MISSING_MAX 3U
 
-#define LARGE         10000U
-#define LARGE_EDITS   1500U
-#define LARGE_SECONDS 1.5
+#define SOME           300U
+#define LARGE          10000U
+#define LARGE_EDITS    1500U
+#define HERE_AND_THERE 5000U
+#define N_PLACES       1000U
+#define LARGE_SECONDS  1.5
 
 typedef struct Source {
-        const char *lens, *text;
+        const char *lens;
+        const char *text;      /* NULL: a file with more nodes beside each other than are near */
         const char *labels[4]; /* that new nodes may get */
 } Source;
 
@@ -47,6 +52,7 @@ static const Source sources[] = {
         { "Json.lns",
           "{ \"a\": [ 1, 2, { \"b\": [ 3, 4 ] }, \"x\" ], \"a\": null, \"c\": \"d\" }\n",
           { "entry", "number", "dict", "array" } },
+        { "Hosts.lns", NULL, { "#comment", "alias", "01", "100" } },
 };
 
 static uint64_t state;
@@ -113,18 +119,42 @@ static char *random_path(const Source *source, const Flat *flat, uint32_t more)
 
 /* ---- two trees ---- */
 
-static Tree *load(const Source *source)
+static char *many_hosts(unsigned n, size_t *ret_size)
+{
+        char *text = NULL;
+        FILE *out = open_memstream(&text, ret_size);
+
+        assert_non_null(out);
+        for (unsigned i = 0; i < n; i++)
+                fprintf(out, "10.0.%u.%u host%u\n", i / 256, i % 256, i);
+        assert_int_equal(fclose(out), 0);
+        return text;
+}
+
+static Tree *load_text(const char *lens, const char *text, size_t size)
 {
         _cleanup_failure_ Failure f = { 0 };
         TreeProblem problem;
         Tree *tree;
 
         assert_int_equal(tree_new(&tree, EXM_LENSDIR ":" EXM_LENSDIR "/dist"), 0);
-        assert_int_equal(tree_load_file(tree, FILE_NAME, source->lens, source->text,
-                                        strlen(source->text), &problem, &f),
-                         0);
+        assert_int_equal(tree_load_file(tree, FILE_NAME, lens, text, size, &problem, &f), 0);
         assert_null(problem.kind);
         return tree;
+}
+
+static Tree *load_many_hosts(unsigned n)
+{
+        size_t size;
+        _cleanup_free_ char *text = many_hosts(n, &size);
+
+        return load_text("Hosts.lns", text, size);
+}
+
+static Tree *load(const Source *source)
+{
+        return source->text ? load_text(source->lens, source->text, strlen(source->text))
+                            : load_many_hosts(SOME);
 }
 
 static bool have_same_nodes(Tree *a, Tree *b)
@@ -334,18 +364,6 @@ static void test_numbers_stay_right(void **unused)
         tree_free(tree);
 }
 
-static char *many_hosts(unsigned n, size_t *ret_size)
-{
-        char *text = NULL;
-        FILE *out = open_memstream(&text, ret_size);
-
-        assert_non_null(out);
-        for (unsigned i = 0; i < n; i++)
-                fprintf(out, "10.0.%u.%u host%u\n", i / 256, i % 256, i);
-        assert_int_equal(fclose(out), 0);
-        return text;
-}
-
 static double processor_seconds(void)
 {
         struct timespec t;
@@ -354,43 +372,89 @@ static double processor_seconds(void)
         return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Forwards, backwards and at the end, in turn. It takes a tenth of a second; without the index,
- * three seconds. */
+static void edit_plainly(Tree *tree, const char *verb, const char *a, const char *b, const char *c)
+{
+        const char *args[] = { a, b, c, NULL };
+        _cleanup_failure_ Failure f = { 0 };
+        uint32_t count;
+
+        assert_int_equal(edit_apply(tree, verb, (char *const *)args, &count, &f), 0);
+}
+
+/* Every other host goes to the end, the others go. */
+static void forward_edit(Tree *tree, unsigned i)
+{
+        char path[64], to[64];
+
+        snprintf(path, sizeof(path), FILE_PATH "/%u", i);
+        snprintf(to, sizeof(to), FILE_PATH "/1%06u", i);
+        if (i % 2)
+                edit_plainly(tree, "mv", path, to, NULL);
+        else
+                edit_plainly(tree, "rm", path, NULL, NULL);
+}
+
+/* What test_many_edits_of_a_large_file() makes of the hosts 1 to LARGE. */
+static void assert_large(Tree *tree, const unsigned *values)
+{
+        _cleanup_flat_ Flat flat = { 0 };
+        unsigned old = LARGE_EDITS + 1, made = 1, moved = 1;
+
+        assert_int_equal(flat_read(&flat, tree, FILE_PATH, FLAT_BORROWED), 0);
+        for (uint32_t i = 0; i < flat.n; i = flat_next(&flat, i)) {
+                const FlatNode *node = &flat.nodes[i];
+                unsigned number = (unsigned)strtoul(node->label, NULL, 10);
+
+                if (old < LARGE + 1) {
+                        assert_int_equal(number, old);
+                        if (old >= HERE_AND_THERE && old < HERE_AND_THERE + N_PLACES)
+                                assert_int_equal(strtoul(flat.nodes[i + 2].value, NULL, 10),
+                                                 values[old - HERE_AND_THERE]);
+                        /* Behind each of these there is a comment. */
+                        if (old >= LARGE - LARGE_EDITS && old < LARGE) {
+                                i = flat_next(&flat, i);
+                                assert_string_equal(flat.nodes[i].label, "#comment");
+                        }
+                        old++;
+                } else if (node->label[0] == '0') {
+                        assert_int_equal(number, made++);
+                        assert_string_equal(flat.nodes[i + 1].label, "ipaddr");
+                        assert_int_equal(node->end, i + 2);
+                } else {
+                        assert_int_equal(number, 1000000 + moved);
+                        assert_int_equal(node->end, i + 3);
+                        moved += 2;
+                }
+        }
+        assert_int_equal(old, LARGE + 1);
+        assert_int_equal(made, LARGE_EDITS + 1);
+        assert_int_equal(moved, LARGE_EDITS + 1);
+}
+
+/* Forwards, backwards, here and there and at the end, in turn. It takes a tenth of a second;
+ * without the index, three seconds. */
 static void test_many_edits_of_a_large_file(void **unused)
 {
-        _cleanup_free_ char *text = NULL;
-        _cleanup_failure_ Failure f = { 0 };
-        Tree *tree = load(&sources[0]);
-        TreeProblem problem;
-        double start;
-        size_t size;
+        Tree *tree = load_many_hosts(LARGE);
+        unsigned values[N_PLACES] = { 0 };
+        double start = processor_seconds();
 
-        text = many_hosts(LARGE, &size);
-        assert_int_equal(tree_load_file(tree, FILE_NAME, "Hosts.lns", text, size, &problem, &f), 0);
-        start = processor_seconds();
         for (unsigned i = 1; i <= LARGE_EDITS; i++) {
-                char path[64], other[64];
-                uint32_t count;
+                char path[64], value[16];
 
-                snprintf(path, sizeof(path), FILE_PATH "/%u", i);
-                snprintf(other, sizeof(other), FILE_PATH "/0%u/ipaddr", i);
-                assert_int_equal(edit_apply(tree, "set",
-                                            (char *[]){ other, (char *)"192.0.2.1", NULL }, &count,
-                                            &f),
-                                 0);
-                snprintf(other, sizeof(other), FILE_PATH "/%u", LARGE - i);
-                assert_int_equal(
-                        edit_apply(tree, "ins",
-                                   (char *[]){ (char *)"#comment", (char *)"after", other, NULL },
-                                   &count, &f),
-                        0);
-                snprintf(other, sizeof(other), FILE_PATH "/1%06u", i);
-                assert_int_equal(edit_apply(tree, i % 2 ? "mv" : "rm",
-                                            (char *[]){ path, i % 2 ? other : NULL, NULL }, &count,
-                                            &f),
-                                 0);
+                snprintf(path, sizeof(path), FILE_PATH "/0%u/ipaddr", i);
+                edit_plainly(tree, "set", path, "192.0.2.1", NULL);
+                snprintf(path, sizeof(path), FILE_PATH "/%u", LARGE - i);
+                edit_plainly(tree, "ins", "#comment", "after", path);
+                values[i * 7919 % N_PLACES] = i;
+                snprintf(path, sizeof(path), FILE_PATH "/%u/canonical",
+                         HERE_AND_THERE + i * 7919 % N_PLACES);
+                snprintf(value, sizeof(value), "%u", i);
+                edit_plainly(tree, "set", path, value, NULL);
+                forward_edit(tree, i);
         }
         assert_true(processor_seconds() - start < LARGE_SECONDS);
+        assert_large(tree, values);
         tree_free(tree);
 }
 
