@@ -13,9 +13,10 @@
  * from standard input and unlocked on each connection), --errors (are answers as well).
  *
  * CASE: "ping NAME", "get PATH" (a # in it counts up to 200, from 1), "match EXPRESSION", "read
- * EXPRESSION", "whoami", "unlock KEY", "hostname", "begin", then "set PATH VALUE" and "commit" of
- * what was begun last, "check FILE": what the service asks polkit before it reads FILE, asked by
- * root about the connection's user.
+ * EXPRESSION", "page OFFSET LIMIT EXPRESSION" (Read, and each node taken from the reply), "whoami",
+ * "unlock KEY", "hostname", "begin", then "set PATH VALUE" and "commit" of what was begun last,
+ * "check FILE": what the service asks polkit before it reads FILE, asked by root about the
+ * connection's user.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -125,6 +126,29 @@ static int make_get(sd_bus_message **ret, sd_bus *bus, const char *path)
         return make_own(ret, bus, SERVICE ".Config", "GetValue", text);
 }
 
+/* "OFFSET LIMIT EXPRESSION" */
+static int make_page(sd_bus_message **ret, sd_bus *bus, const char *argument)
+{
+        uint32_t offset, limit;
+        int skip = 0, r;
+
+        if (sscanf(argument, "%" SCNu32 " %" SCNu32 " %n", &offset, &limit, &skip) != 2)
+                return -EINVAL;
+        r = make_own(ret, bus, SERVICE ".Config", "Read", argument + skip);
+        return r < 0 ? r : sd_bus_message_append(*ret, "uu", offset, limit);
+}
+
+static void take_nodes(sd_bus_message *reply)
+{
+        const char *path, *value;
+        int has_value, r;
+
+        check(sd_bus_message_enter_container(reply, 'a', "(sbs)"), "nodes");
+        while ((r = sd_bus_message_read(reply, "(sbs)", &path, &has_value, &value)) > 0)
+                ;
+        check(r, "nodes");
+}
+
 /* Of a transaction. */
 static int make_change(sd_bus_message **ret, sd_bus *bus, const Case *c)
 {
@@ -177,6 +201,8 @@ static int make_call(sd_bus_message **ret, sd_bus *bus, const Case *c)
                 return make_own(ret, bus, SERVICE ".Authority", "Unlock", c->argument);
         if (strcmp(c->verb, "whoami") == 0)
                 return make_own(ret, bus, SERVICE ".Authority", "WhoAmI", NULL);
+        if (strcmp(c->verb, "page") == 0)
+                return make_page(ret, bus, c->argument);
         if (strcmp(c->verb, "read") != 0)
                 return -EINVAL;
         r = make_own(ret, bus, SERVICE ".Config", "Read", c->argument);
@@ -208,6 +234,8 @@ static uint64_t time_call(sd_bus *bus, const Case *c)
         check(make_call(&message, bus, c), c->verb);
         r = sd_bus_call(strcmp(c->verb, "check") == 0 ? root_bus : bus, message, TIMEOUT_USEC,
                         &error, &reply);
+        if (r >= 0 && strcmp(c->verb, "page") == 0)
+                take_nodes(reply);
         start = now() - start;
         if (r < 0 && !(errors_count && sd_bus_error_is_set(&error))) {
                 fprintf(stderr, "caller: %s %s: %s\n", c->verb, c->argument,

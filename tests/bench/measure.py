@@ -83,11 +83,6 @@ def timed(action):
     return time.monotonic() - start
 
 
-def best(action, times=3):
-    """The shortest of a few: what else the machine does only adds."""
-    return min(timed(action) for _ in range(times))
-
-
 def p99(times):
     return sorted(times)[min(len(times) - 1, len(times) * 99 // 100)]
 

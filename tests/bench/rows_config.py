@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Reading and changing large files: the peer is augtool, with only the lens that it needs."""
+import time
 from pathlib import Path
 
 from bus import NAME, OBJECT, Client, Gio, GLib
-from measure import Row, augtool, best, peer_time, timed
+from measure import Row, augtool, call_times, peer_time, timed
 
 HOSTS = Path("/etc/hosts")
 LENS = "Hosts.lns"
 PAGE = 20000
+NODES = "/files/etc/hosts//*"
 
 
 def hosts(lines):
@@ -62,18 +64,26 @@ def call(client, method, arguments):
 def read_all(client, total):
     nodes = 0
     for offset in range(0, total, PAGE):
-        reply = call(client, "Read", GLib.Variant("(suu)", ("/files/etc/hosts//*", offset, PAGE)))
+        reply = call(client, "Read", GLib.Variant("(suu)", (NODES, offset, PAGE)))
         assert reply.get_child_value(1).get_uint32() == total
         nodes += reply.get_child_value(0).n_children()
     assert nodes == total, nodes
+
+
+def pages(total):
+    """Seconds that a program in C takes for all of them."""
+    times = call_times(1, *(f"page {offset} {PAGE} {NODES}" for offset in range(0, total, PAGE)))
+    return sum(seconds for seconds, in times)
 
 
 def row_of_reading(client, quick):
     lines = 5000 if quick else 20000
     total = 4 * lines
     HOSTS.write_text(hosts(lines), encoding="utf-8")
-    first = timed(lambda: read_all(client, total))
-    warm = best(lambda: read_all(client, total))
+    time.sleep(0.1)
+    first = pages(total)
+    warm = min(pages(total) for _ in range(3))
+    read_all(client, total)
 
     def print_all():
         seconds, printed, _ = augtool(LENS, "/etc/hosts", hosts(lines), ["print /files/etc/hosts"])
