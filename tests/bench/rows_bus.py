@@ -85,7 +85,12 @@ def rows_of_many_clients(quick, key):
              call_rate(seconds, clients, f"ping {BARE}", users=USERS)) for _ in range(1 if quick else 3)]
     ours, peer = (median(values) for values in zip(*runs))
     yield Row("100 clients with a key, mixed reads / Ping of a bare service", ours, peer, at_least=0.5, unit="/s")
-    ours = call_rate(seconds, clients, *READS, users=USERS)
+    for _ in range(3):
+        ours = call_rate(seconds, clients, *READS, users=USERS)
+        if ours > 0:
+            break
+        time.sleep(16)  # polkit up to 122 may hang for 15 s (tests/system/run.py)
+    assert ours > 0, "polkit answers nothing"
     yield Row("100 clients through polkit, mixed reads", ours, unit="/s", note="each asks polkit once")
 
 
