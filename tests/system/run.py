@@ -116,6 +116,9 @@ def main():
     part = tuple(int(number) for number in options.part.split("/"))
     tests = [test for test in find_tests(options.wanted, options.quick, part)
              if test[0].split(".")[0] not in options.without]
+    unknown = [w for w in options.wanted if not any(w == name or name.startswith(w + ".") for name, _ in tests)]
+    if unknown and part == (1, 1):
+        print(f"run.py: no such test, or none that is short: {', '.join(unknown)}", file=sys.stderr)
     if options.list:
         print("\n".join(name for name, _ in tests))
         return 0

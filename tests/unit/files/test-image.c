@@ -4,8 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -303,42 +301,89 @@ static void test_size(void **state)
         assert_int_equal(take_result(roots, "/mnt/etc/a", true, 16 << 20), EXM_E_LIMIT_EXCEEDED);
 }
 
-static void *grow(void *userdata)
+/* What another process does to LOG at the moment of each read of a file's content (--wrap). */
+#define LOG "/mnt/etc/log"
+
+static unsigned n_changes; /* still to be made */
+static int change_flags;
+static bool change_after; /* the read, else before it */
+
+ssize_t __real_pread64(int fd, void *buffer, size_t size, off_t offset);
+ssize_t __wrap_pread64(int fd, void *buffer, size_t size, off_t offset);
+
+static void change_log(void)
 {
-        atomic_bool *stop = userdata;
-        _cleanup_close_ int fd = open("/mnt/etc/log", O_WRONLY | O_APPEND | O_CLOEXEC);
+        _cleanup_close_ int fd = -1;
 
-        while (!atomic_load(stop)) {
-                bool full = write(fd, "line\n", 5) != 5 || lseek(fd, 0, SEEK_END) > 1 << 16;
-
-                if (full && ftruncate(fd, 0) < 0)
-                        break;
-        }
-        return NULL;
+        if (n_changes == 0)
+                return;
+        n_changes--;
+        fd = open(LOG, O_WRONLY | O_CLOEXEC | change_flags);
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, "LINE\n", 5), 5);
 }
 
-/* Never bytes of two moments as one image: a conflict, or a whole number of lines. */
-static void test_growing(void **state)
+ssize_t __wrap_pread64(int fd, void *buffer, size_t size, off_t offset)
+{
+        ssize_t n;
+
+        if (!change_after)
+                change_log();
+        n = __real_pread64(fd, buffer, size, offset);
+        if (change_after)
+                change_log();
+        return n;
+}
+
+/* The kernel stamps by its clock's ticks. */
+static void wait_for_a_tick(void)
+{
+        struct timespec begin, now;
+
+        clock_gettime(CLOCK_REALTIME_COARSE, &begin);
+        do {
+                nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+                clock_gettime(CLOCK_REALTIME_COARSE, &now);
+        } while (now.tv_sec == begin.tv_sec && now.tv_nsec == begin.tv_nsec);
+}
+
+static int take_log_while(unsigned n, int flags, bool after, FileImage **ret)
 {
         _cleanup_(roots_free_cleanup) Roots *roots = scratch_roots();
-        atomic_bool stop = false;
-        unsigned conflicts = 0;
-        pthread_t thread;
+        int r;
 
-        scratch_write("/mnt/etc/log", "", 0644);
-        assert_int_equal(pthread_create(&thread, NULL, grow, &stop), 0);
-        for (unsigned i = 0; i < 200 || (conflicts == 0 && i < 200000); i++) {
+        scratch_write(LOG, "line\nline\n", 0644);
+        wait_for_a_tick();
+        n_changes = n;
+        change_flags = flags;
+        change_after = after;
+        r = file_image_take(ret, roots, LOG, true, 1 << 20, NULL);
+        n_changes = 0;
+        return r;
+}
+
+/* Never bytes of two moments as one image: read again, or a conflict. */
+static void test_changed_while_it_is_read(void **state)
+{
+        const int flags[] = { O_APPEND, O_TRUNC, 0 /* the same size */ };
+
+        for (unsigned i = 0; i < 2 * ELEMENTSOF(flags); i++) {
                 _cleanup_(file_image_unref_cleanup) FileImage *image = NULL;
-                int r = file_image_take(&image, roots, "/mnt/etc/log", true, 1 << 20, NULL);
+                int flag = flags[i / 2];
+                bool after = i % 2;
 
-                assert_true(r == 0 || r == EXM_E_CONFLICT);
-                if (r == 0)
-                        assert_int_equal(strlen(image->content), image->size);
-                conflicts += r != 0;
+                assert_int_equal(take_log_while(1, flag, after, &image), 0);
+                assert_string_equal(image->content, flag == O_APPEND  ? "line\nline\nLINE\n"
+                                                    : flag == O_TRUNC ? "LINE\n"
+                                                                      : "LINE\nline\n");
+                assert_int_equal(image->size, strlen(image->content));
         }
-        atomic_store(&stop, true);
-        pthread_join(thread, NULL);
-        assert_true(conflicts > 0);
+        for (unsigned after = 0; after < 2; after++) {
+                FileImage *none = NULL;
+
+                assert_int_equal(take_log_while(1000, O_APPEND, after, &none), EXM_E_CONFLICT);
+                assert_null(none);
+        }
 }
 
 static void test_outside(void **state)
@@ -364,7 +409,7 @@ int main(void)
                 cmocka_unit_test_setup(test_depth_of_links, scratch_reset),
                 cmocka_unit_test_setup(test_not_plain, scratch_reset),
                 cmocka_unit_test_setup(test_size, scratch_reset),
-                cmocka_unit_test_setup(test_growing, scratch_reset),
+                cmocka_unit_test_setup(test_changed_while_it_is_read, scratch_reset),
                 cmocka_unit_test_setup(test_outside, scratch_reset),
         };
 
