@@ -15,9 +15,6 @@
 
 #define PUT_SOURCE PARSE_NODES "/source"
 #define PUT_RESULT PARSE_NODES "/result"
-/* A copy of a file's nodes: what is put gets spans in the new text, but the file's own are to lead
- * to the source, whatever was rendered before. */
-#define PUT_WHOLE  PARSE_NODES "/whole"
 #define PUT_ERRORS "/augeas/text"
 /* Directories on the way may be called "error", too. */
 #define PUT_ERROR PUT_ERRORS "//error[message]"
@@ -57,21 +54,16 @@ static char *unexpected_node(const char *message)
         return end ? strndup(begin + 1, (size_t)(end - begin - 1)) : NULL;
 }
 
-static bool is_whole(const char *path)
-{
-        return strncmp(path, PUT_WHOLE, strlen(PUT_WHOLE)) == 0;
-}
-
-/* The file's node that a path in the copy means; new. */
+/* The file's node that a path means; new. Augeas puts the path of what it puts before what is a
+ * full path already. */
 static char *path_in_file(const TreeFile *file, const char *path)
 {
-        const char *below = path ? path : PUT_WHOLE;
+        size_t length = strlen(file->path);
         char *in_file;
 
-        /* Augeas puts the path of what it puts before what is a full path already. */
-        while (is_whole(below))
-                below += strlen(PUT_WHOLE);
-        return asprintf(&in_file, "%s%s", file->path, below) < 0 ? NULL : in_file;
+        while (path && strncmp(path, file->path, length) == 0)
+                path += length;
+        return asprintf(&in_file, "%s%s", file->path, path ?: "") < 0 ? NULL : in_file;
 }
 
 /* Returns: EXM_E_PUT_FAILED, or -ENOMEM. */
@@ -133,7 +125,6 @@ void put_forget(Tree *tree)
 {
         aug_rm(tree->aug, PUT_SOURCE);
         aug_rm(tree->aug, PUT_RESULT);
-        aug_rm(tree->aug, PUT_WHOLE);
         aug_rm(tree->aug, PUT_ERRORS);
 }
 
@@ -142,14 +133,12 @@ int put_file(Tree *tree, const TreeFile *file, char **ret, Failure *f)
         const char *text = NULL;
         int r;
 
-        if (aug_cp(tree->aug, file->path, PUT_WHOLE) < 0)
-                return -EIO;
-        r = put_nodes(tree, file->lens, PUT_WHOLE, file->source ? file->source : "\n", &text, f);
+        r = put_nodes(tree, file->lens, file->path, file->source ? file->source : "\n", &text, f);
         if (r == EXM_E_PUT_FAILED) {
                 /* Of a new file, the first failure is the one that is told. */
                 r = put_failure(tree, file, f);
                 if (r == EXM_E_PUT_FAILED && !file->source &&
-                    put_nodes(tree, file->lens, PUT_WHOLE, "", &text, f) == 0) {
+                    put_nodes(tree, file->lens, file->path, "", &text, f) == 0) {
                         failure_done(f);
                         r = 0;
                 }

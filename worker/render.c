@@ -5,7 +5,8 @@
  * A text whose nodes nobody touched is not rendered at all. Else the changes are spliced into the
  * text that was parsed, and the result is proved: parsed again, it must give the nodes that are
  * wanted. So it does not matter how the splices were guessed. Only if no guess holds does the lens
- * put the whole file.
+ * put the whole file. What it cannot put with the empty lines that are there (two in a row, say,
+ * when what stood between them has gone) is spliced without those of the record.
  */
 #include "worker/render.h"
 
@@ -63,10 +64,10 @@ static int try_splices(Splice *splice, const TreeFile *file, char **ret, size_t 
         return -EOPNOTSUPP;
 }
 
-int render_by_splices(Tree *tree, const TreeFile *file, char **ret, size_t *ret_size)
+int render_by_splices(Tree *tree, const TreeFile *file, bool lossy, char **ret, size_t *ret_size)
 {
         _cleanup_flat_ Flat base = { 0 }, after = { 0 };
-        Splice splice = { .tree = tree, .lens = file->lens, .path = file->path };
+        Splice splice = { .tree = tree, .lens = file->lens, .path = file->path, .lossy = lossy };
         int r;
 
         splice.source = file->size > 0 ? file->source : "";
@@ -94,6 +95,27 @@ static int render_by_put(Tree *tree, const TreeFile *file, char **ret, size_t *r
         return r;
 }
 
+static int render_anew(Tree *tree, TreeFile *file, Failure *f)
+{
+        int r;
+
+        r = render_by_splices(tree, file, /* lossy= */ false, &file->rendered,
+                              &file->rendered_size);
+        if (r == 0 || r == -ENOMEM)
+                return r;
+        /* The put leaves spans of its own text on the nodes. */
+        r = tree_mark_reshaped(tree, file);
+        if (r == 0)
+                r = render_by_put(tree, file, &file->rendered, &file->rendered_size, f);
+        if (r == EXM_E_PUT_FAILED &&
+            render_by_splices(tree, file, /* lossy= */ true, &file->rendered,
+                              &file->rendered_size) == 0) {
+                failure_done(f);
+                r = 0;
+        }
+        return r;
+}
+
 int tree_render_file(Tree *tree, const char *name, char **ret_text, size_t *ret_size, Failure *f)
 {
         TreeFile *file = tree_find_file(tree, name);
@@ -110,9 +132,7 @@ int tree_render_file(Tree *tree, const char *name, char **ret_text, size_t *ret_
                 return r < 0 ? -EIO : 0;
 
         if (!file->pristine && !file->rendered) {
-                r = render_by_splices(tree, file, &file->rendered, &file->rendered_size);
-                if (r != 0 && r != -ENOMEM)
-                        r = render_by_put(tree, file, &file->rendered, &file->rendered_size, f);
+                r = render_anew(tree, file, f);
                 if (r != 0)
                         return r;
         }

@@ -8,4 +8,4 @@
 
 /* The text with the changes spliced in, proved. *ret is new.
  * Returns: 0; -EOPNOTSUPP if it takes the lens' own put; EXM_E_LIMIT_EXCEEDED, -errno. */
-int render_by_splices(Tree *tree, const TreeFile *file, char **ret, size_t *ret_size);
+int render_by_splices(Tree *tree, const TreeFile *file, bool lossy, char **ret, size_t *ret_size);

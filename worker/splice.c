@@ -4,6 +4,10 @@
  *
  * What no record covers (empty lines, mostly) stays where it is. New records come right behind the
  * one before them; those at the end behind everything.
+ *
+ * A record is put as a copy, and Augeas does not copy nodes without a label: empty lines, that is,
+ * and empty comments, of which no proof knows either. So a record of several lines is put only if
+ * nothing of it is lost, and if nothing in it came from elsewhere.
  */
 #include "worker/splice.h"
 
@@ -104,6 +108,42 @@ static int copy_record(Work *work, uint32_t node, const char *label)
         return 0;
 }
 
+/* Whether a text consists of more than one line. */
+static bool has_lines(const char *text, size_t size)
+{
+        return size > 0 && memchr(text, '\n', size - 1);
+}
+
+static size_t count_lines(const char *text)
+{
+        size_t n = 0;
+
+        for (const char *p = text; (p = strchr(p, '\n')); p++)
+                n++;
+        return n;
+}
+
+/* Returns: 0; -EOPNOTSUPP if record `node` has nodes that were read elsewhere than in source[span]:
+ * they were moved there. */
+static int check_origin(Work *work, uint32_t node, const Span *span)
+{
+        const Flat *flat = work->splice->after;
+        Span own;
+        int r = 0;
+
+        if (work->splice->lossy)
+                return 0;
+
+        for (uint32_t i = node + 1; r == 0 && i < flat->nodes[node].end; i++) {
+                r = cursor_span(&work->after, i, &own);
+                if (r == 0 && own.end > own.start &&
+                    (own.start < span->start || own.end > span->end))
+                        return -EOPNOTSUPP;
+                r = r == -EOPNOTSUPP ? 0 : r; /* a new one */
+        }
+        return r;
+}
+
 static int put_result(int r)
 {
         return r == EXM_E_PUT_FAILED ? -EOPNOTSUPP : r;
@@ -123,6 +163,9 @@ static int write_new(Work *work, const AlignedRecord *records, size_t n)
         if (r == 0)
                 r = put_result(
                         put_new_nodes(work->splice->tree, work->splice->lens, PIECE, &text, &f));
+        if (r == 0 && count_lines(text) > n)
+                for (size_t i = 0; i < n && r == 0; i++)
+                        r = check_origin(work, records[i].after, &(Span){ 0 });
         if (r != 0)
                 return r;
         fputs(text, work->out);
@@ -137,6 +180,27 @@ static int write_new(Work *work, const AlignedRecord *records, size_t n)
 static bool is_counted(const char *label, const Span *span)
 {
         return span->label_start == span->label_end && label[strspn(label, "0123456789")] == '\0';
+}
+
+/* Returns: 0; -EOPNOTSUPP if a copy of what the text is parsed to would not be put as that text. */
+static int check_copy(Work *work, const char *was)
+{
+        _cleanup_failure_ Failure f = { 0 };
+        _cleanup_free_ char *problem = NULL;
+        const Splice *splice = work->splice;
+        const char *text = NULL;
+        TextPosition at;
+        int r;
+
+        r = parse_source(splice->tree, splice->lens, was, &at, &problem, &f);
+        if (r == 0 && problem)
+                r = -EOPNOTSUPP;
+        aug_rm(splice->tree->aug, PIECE);
+        if (r == 0 && aug_cp(splice->tree->aug, PARSE_TREE, PIECE) < 0)
+                r = -EOPNOTSUPP;
+        if (r == 0)
+                r = put_result(put_nodes(splice->tree, splice->lens, PIECE, was, &text, &f));
+        return r == 0 && strcmp(text, was) != 0 ? -EOPNOTSUPP : r;
 }
 
 /* Writes what has become of a record that was source[span]. The lens finds the old form of a record
@@ -157,11 +221,16 @@ static int put_changed(Work *work, uint32_t node, const Span *span)
         whole = size > 0 && was[size - 1] == '\n';
         strcpy(was + size, whole ? "" : "\n");
 
+        r = has_lines(was, size) && !work->splice->lossy ? check_copy(work, was) : 0;
+        if (r != 0)
+                return r;
         aug_rm(work->splice->tree->aug, PIECE);
         r = copy_record(work, node, counted ? "1" : label);
         if (r == 0)
                 r = put_result(
                         put_nodes(work->splice->tree, work->splice->lens, PIECE, was, &text, &f));
+        if (r == 0 && has_lines(text, strlen(text)))
+                r = check_origin(work, node, span);
         if (r != 0)
                 return r;
         written = strlen(text);
@@ -173,7 +242,7 @@ static int put_changed(Work *work, uint32_t node, const Span *span)
 }
 
 /* Adds the record to PIECE, and its old text to `was`, if it is one that can be put with others: of
- * whole lines, and with its label of before, so that the lens finds the old form of each. */
+ * one whole line, and with its label of before, so that the lens finds the old form of each. */
 static int add_piece(Work *work, size_t index, FILE *was)
 {
         const AlignedRecord *record = &work->records[index];
@@ -186,7 +255,8 @@ static int add_piece(Work *work, size_t index, FILE *was)
         r = find_record(work, record->before, &span);
         if (r != 0)
                 return r == -EOPNOTSUPP ? 0 : r;
-        if (span.start == span.end || work->splice->source[span.end - 1] != '\n')
+        if (span.start == span.end || work->splice->source[span.end - 1] != '\n' ||
+            has_lines(work->splice->source + span.start, span.end - span.start))
                 return 0;
         snprintf(number, sizeof(number), "%zu", pieces->n + 1);
         if (is_counted(label, &span))
@@ -363,25 +433,82 @@ static int add_exchanges(Work *work, uint32_t i, const FlatNode *is, Exchange *l
         return 0;
 }
 
-/* Returns: 0; -EOPNOTSUPP if the record differs in more than that; then nothing was written. */
+/* With its indentation and its end, if nothing else stands on its lines. */
+static void widen_to_lines(const char *source, Span *span)
+{
+        size_t start = span->start, end = span->end;
+
+        while (start > 0 && strchr(" \t", source[start - 1]))
+                start--;
+        if (start > 0 && source[start - 1] != '\n')
+                return;
+        if (end == 0 || source[end - 1] != '\n') {
+                end += strspn(source + end, " \t");
+                if (source[end++] != '\n')
+                        return;
+        }
+        span->start = start;
+        span->end = end;
+}
+
+/* Adds what it takes to be rid of node `i` before, with all below it. */
+static int add_cut(Work *work, uint32_t i, Exchange *list, size_t *n)
+{
+        Span span;
+        int r = find_record(work, i, &span);
+
+        if (r == 0)
+                widen_to_lines(work->splice->source, &span);
+        if (r == 0)
+                list[(*n)++] = (Exchange){ span.start, span.end, "" };
+        return r;
+}
+
+/* A guess: where nodes have gone, the others are those that are as they were. */
+static bool is_still(const FlatNode *was, const FlatNode *is, bool as_many)
+{
+        if (was->depth != is->depth)
+                return false;
+        return as_many || (strcmp(was->label, is->label) == 0 &&
+                           (was->value && is->value ? strcmp(was->value, is->value) == 0
+                                                    : was->value == is->value));
+}
+
+/* Lists what has to be exchanged, or cut out, to make the one record into the other. */
+static int list_exchanges(Work *work, const AlignedRecord *record, Exchange *list, size_t *n)
+{
+        const FlatNode *before = work->splice->before->nodes, *after = work->splice->after->nodes;
+        uint32_t i = record->before, j = record->after;
+        uint32_t end = before[i].end, end_after = after[j].end;
+        int r = 0;
+
+        while (i < end && r == 0) {
+                bool is_record = i == record->before;
+
+                if (j < end_after &&
+                    (is_record || is_still(&before[i], &after[j], end - i == end_after - j))) {
+                        r = add_exchanges(work, i++, &after[j++], list, n);
+                } else {
+                        r = add_cut(work, i, list, n);
+                        i = before[i].end;
+                }
+        }
+        return r == 0 && j < end_after ? -EOPNOTSUPP : r;
+}
+
+/* Returns: 0; -EOPNOTSUPP if the record differs in more than values and nodes that have gone; then
+ * nothing was written. */
 static int exchange_values(Work *work, const AlignedRecord *record)
 {
         const FlatNode *before = &work->splice->before->nodes[record->before];
-        const FlatNode *after = &work->splice->after->nodes[record->after];
-        uint32_t n_nodes = before->end - record->before;
         _cleanup_free_ Exchange *list = NULL;
         size_t n = 0, at = work->at;
-        int r = 0;
+        int r;
 
-        if (after->end - record->after != n_nodes)
-                return -EOPNOTSUPP;
-        list = calloc(2 * (size_t)n_nodes, sizeof(*list));
+        list = calloc(2 * (size_t)(before->end - record->before), sizeof(*list));
         if (!list)
                 return -ENOMEM;
-        for (uint32_t i = 0; i < n_nodes && r == 0; i++)
-                r = before[i].depth == after[i].depth
-                            ? add_exchanges(work, record->before + i, &after[i], list, &n)
-                            : -EOPNOTSUPP;
+        r = list_exchanges(work, record, list, &n);
         if (r != 0)
                 return r;
         qsort(list, n, sizeof(*list), compare_exchanges);

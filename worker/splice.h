@@ -2,9 +2,10 @@
 /*
  * splice.h - a text with some of its records changed, taken out or put in.
  *
- * A record is a child of the file's node with all below it. Where only values differ, they are
- * exchanged where they stand; a record that differs more, or is new, is put by the lens on its own.
- * Every other byte stays. The result is a guess: whoever wants it has to prove it (proof.h).
+ * A record is a child of the file's node with all below it. Where only values differ, or nodes have
+ * gone, they are exchanged where they stand, or cut out; a record that differs more, or is new, is
+ * put by the lens on its own. Every other byte stays. The result is a guess: whoever wants it has
+ * to prove it (proof.h).
  */
 #pragma once
 
@@ -25,6 +26,7 @@ typedef struct Splice {
         const Flat *after;       /* of the file as it is now */
         bool reshaped;           /* they differ in more than values */
         SpliceMode mode;
+        bool lossy;      /* empty lines within a record that is put may go */
         bool has_values; /* out: values were exchanged, so the other mode may give another text */
 } Splice;
 

@@ -326,12 +326,11 @@ static void render_next(View *view)
  * text is as it was. One that could not be parsed has none to tell. */
 static int render_only_file(View *view, Operation *op)
 {
-        const ViewFile *file = &view->files[0]->file;
         int r;
 
-        if (view->n_files != 1 || file->error_kind)
+        if (view->n_files != 1 || view->files[0]->file.error_kind)
                 return 0;
-        r = strv_extend(&op->changed, file->image->path);
+        r = strv_extend(&op->changed, view->files[0]->file.image->path);
         if (r < 0)
                 return r;
         render_next(view);

@@ -10,7 +10,8 @@ from case import equal, has
 from samples import PROBE, PROBE_UNIT
 
 SLOW = """[Service]
-ExecStart=/bin/sh -c 'trap "sleep %d; exit 0" TERM; while :; do sleep 0.1; done'
+ExecStart=/bin/sleep infinity
+ExecStop=/bin/sleep %d
 TimeoutStopSec=60
 """
 

@@ -40,6 +40,63 @@ static void test_records_come_and_go_beside_others(void **state)
                     "# one\n10.0.0.1 \t a   b # x\n10.0.0.9\tn\n\n10.0.0.3\td  e\n\n10.0.0.8\tm\n");
 }
 
+/* Empty lines and empty comments in a section are nodes without a label: nobody sees them, and a
+ * copy has none. */
+static void test_empty_lines_in_a_section_stay(void **state)
+{
+        static const struct {
+                const char *file, *lens, *verb, *path, *value, *before, *after;
+        } cases[] = {
+                { "/etc/logrotate.d/x", "Logrotate.lns", "set", "/rule/size", "10M",
+                  "weekly\n\n/a.log {\n    daily\n\n    # keep\n    rotate   4\n    #\n\n    "
+                  "compress\n}\n",
+                  "weekly\n\n/a.log {\n    daily\n\n    # keep\n    rotate   4\n    #\n\n    "
+                  "compress\n"
+                  "\tsize 10M\n}\n" },
+                { "/etc/logrotate.d/x", "Logrotate.lns", "rm", "/rule/compress", NULL,
+                  "/a.log {\n\n    rotate   4\n    #\n\n    compress\n}\n/b {\n\n  daily\n}\n",
+                  "/a.log {\n\n    rotate   4\n    #\n\n}\n/b {\n\n  daily\n}\n" },
+                { "/etc/nginx/nginx.conf", "Nginx.lns", "set", "/http/server_tokens", "off",
+                  "user  x;\n\nhttp {\n\n\t##\n\t# B\n\t##\n\n\tgzip   on;\n\n\tserver "
+                  "{\n\n\t\tlisten 80;\n\t}\n}\n",
+                  "user  x;\n\nhttp {\n\n\t##\n\t# B\n\t##\n\n\tgzip   on;\n\n\tserver "
+                  "{\n\n\t\tlisten 80;\n\t}\n"
+                  "server_tokens off;\n}\n" },
+                { "/etc/nginx/nginx.conf", "Nginx.lns", "rm", "/http/server/listen", NULL,
+                  "http {\n\n\t# x\n\n\tserver {\n\n\t\tlisten 80;\n\n\t\troot  /x;\n\t}\n}\n",
+                  "http {\n\n\t# x\n\n\tserver {\n\n\n\t\troot  /x;\n\t}\n}\n" },
+                { "/etc/systemd/system/x.service", "Systemd.lns", "set", "/Service/User/value",
+                  "root", "[Unit]\nAfter=a\n\n[Service]\n\nExecStart=/x\n#\n\n[Install]\nAlias=y\n",
+                  "[Unit]\nAfter=a\n\n[Service]\n\nExecStart=/"
+                  "x\n#\n\nUser=root\n[Install]\nAlias=y\n" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *path = NULL;
+
+                assert_true(asprintf(&path, "/files%s%s", cases[i].file, cases[i].path) > 0);
+                load(*state, cases[i].file, cases[i].lens, cases[i].before);
+                worker_edit(*state, cases[i].verb, path, cases[i].value, NULL);
+                assert_text(worker_render(*state, cases[i].file, NULL), cases[i].after);
+        }
+}
+
+/* What the lens puts as a whole leaves its marks on the nodes. */
+static void test_values_are_set_after_a_section_was_put(void **state)
+{
+        load(*state, "/etc/logrotate.d/x", "Logrotate.lns", "/a {\n\n  rotate   4\n  daily\n}\n");
+        worker_edit(*state, "rm", "/files/etc/logrotate.d/x/rule/schedule", NULL, NULL);
+        assert_text(worker_render(*state, "/etc/logrotate.d/x", NULL), "/a {\n\n  rotate   4\n}\n");
+        worker_edit(*state, "set", "/files/etc/logrotate.d/x/rule/rotate", "12", NULL);
+        assert_text(worker_render(*state, "/etc/logrotate.d/x", NULL),
+                    "/a {\n\n  rotate   12\n}\n");
+        worker_edit(*state, "set", "/files/etc/logrotate.d/x/rule/rotate", "a\nb", NULL);
+        worker_fails(*state, "PutFailed", "/files/etc/logrotate.d/x/rule:", "Render",
+                     "/etc/logrotate.d/x");
+        worker_edit(*state, "set", "/files/etc/logrotate.d/x/rule/rotate", "5", NULL);
+        assert_text(worker_render(*state, "/etc/logrotate.d/x", NULL), "/a {\n\n  rotate   5\n}\n");
+}
+
 /* Of two records that mean the same, the one that was named goes. */
 static void test_the_right_one_of_two_equals(void **state)
 {
@@ -137,6 +194,10 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_other_lines_keep_their_form, worker_setup,
                                                 worker_teardown),
                 cmocka_unit_test_setup_teardown(test_records_come_and_go_beside_others,
+                                                worker_setup, worker_teardown),
+                cmocka_unit_test_setup_teardown(test_empty_lines_in_a_section_stay, worker_setup,
+                                                worker_teardown),
+                cmocka_unit_test_setup_teardown(test_values_are_set_after_a_section_was_put,
                                                 worker_setup, worker_teardown),
                 cmocka_unit_test_setup_teardown(test_the_right_one_of_two_equals, worker_setup,
                                                 worker_teardown),

@@ -382,7 +382,7 @@ static void judge(Script *s, Counts *counts)
         int r, put, r_spliced = 0;
 
         if (!file->pristine)
-                r_spliced = render_by_splices(s->tree, file, &spliced, &size_spliced);
+                r_spliced = render_by_splices(s->tree, file, false, &spliced, &size_spliced);
         r = tree_render_file(s->tree, FILE_NAME, &text, &size, &f);
         put = put_file(s->tree, file, &own, &g);
         if (r != 0 && put == 0)
