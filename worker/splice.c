@@ -9,41 +9,14 @@
  * and empty comments, of which no proof knows either. So a record of several lines is put only if
  * nothing of it is lost, and if nothing in it came from elsewhere.
  */
-#include "worker/splice.h"
+#include "worker/splice-private.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "worker/align.h"
-#include "worker/parse.h"
 #include "worker/put.h"
 
-#define PIECE     PARSE_NODES "/piece"
-#define PIECE_MAX 64 /* records put at once: the time that it takes grows with the square */
-
-/* What has become of some changed records, put at once: Augeas takes as long to begin with a put as
- * for some dozens of records. */
-typedef struct Pieces {
-        size_t records[PIECE_MAX], n; /* indexes, ascending */
-        size_t end;                   /* the first index that was not looked at */
-        size_t next;                  /* the first that was not asked for */
-        Span spans[PIECE_MAX];        /* of what they were */
-        size_t starts[PIECE_MAX + 1]; /* where each begins in the text, and the end */
-        char *text;                   /* NULL: they have to be put one by one */
-} Pieces;
-
-typedef struct Work {
-        Splice *splice;
-        const AlignedRecord *records;
-        size_t n_records, size;
-        Cursor before, after;
-        uint32_t next; /* the first record before that was not dealt with */
-        size_t at;     /* what of the source was dealt with */
-        Pieces pieces;
-        FILE *out;
-} Work;
-
-static int copy_until(Work *work, size_t end)
+int splice_copy_until(Work *work, size_t end)
 {
         if (end < work->at || end > work->size)
                 return -EOPNOTSUPP;
@@ -57,7 +30,7 @@ static bool is_line_start(const Work *work)
         return work->at == 0 || work->splice->source[work->at - 1] == '\n';
 }
 
-static int find_span(Work *work, uint32_t node, Span *ret)
+int splice_find_span(Work *work, uint32_t node, Span *ret)
 {
         int r;
 
@@ -65,16 +38,14 @@ static int find_span(Work *work, uint32_t node, Span *ret)
         return r == 0 && ret->end > work->size ? -EOPNOTSUPP : r;
 }
 
-/* The span of a record with all below it: of what a recursive lens (AptConf) reads, a node's own
- * may end before its children do. */
-static int find_record(Work *work, uint32_t record, Span *ret)
+int splice_find_record(Work *work, uint32_t record, Span *ret)
 {
         Span below;
         int r;
 
-        r = find_span(work, record, ret);
+        r = splice_find_span(work, record, ret);
         for (uint32_t i = record + 1; r == 0 && i < work->splice->before->nodes[record].end; i++) {
-                r = find_span(work, i, &below);
+                r = splice_find_span(work, i, &below);
                 if (r == -EOPNOTSUPP) {
                         r = 0; /* read from no text at all */
                         continue;
@@ -252,7 +223,7 @@ static int add_piece(Work *work, size_t index, FILE *was)
         Span span;
         int r;
 
-        r = find_record(work, record->before, &span);
+        r = splice_find_record(work, record->before, &span);
         if (r != 0)
                 return r == -EOPNOTSUPP ? 0 : r;
         if (span.start == span.end || work->splice->source[span.end - 1] != '\n' ||
@@ -371,156 +342,15 @@ static int write_changed(Work *work, const AlignedRecord *record)
                 pieces->next++;
         piece = pieces->next;
         if (!pieces->text || piece == pieces->n || pieces->records[piece] != index) {
-                r = find_record(work, record->before, &span);
+                r = splice_find_record(work, record->before, &span);
                 if (r == 0)
-                        r = copy_until(work, span.start);
+                        r = splice_copy_until(work, span.start);
                 return r == 0 ? put_changed(work, record->after, &span) : r;
         }
-        r = copy_until(work, pieces->spans[piece].start);
+        r = splice_copy_until(work, pieces->spans[piece].start);
         fwrite(pieces->text + pieces->starts[piece], 1,
                pieces->starts[piece + 1] - pieces->starts[piece], work->out);
         work->at = pieces->spans[piece].end;
-        return r;
-}
-
-/* ---- values where they stand ---- */
-
-typedef struct Exchange {
-        size_t start, end;
-        const char *text;
-} Exchange;
-
-static int compare_exchanges(const void *a, const void *b)
-{
-        const Exchange *x = a, *y = b;
-
-        return (x->start > y->start) - (x->start < y->start);
-}
-
-/* The source holds `old` between the two. */
-static bool stands_at(const Work *work, size_t start, size_t end, const char *old)
-{
-        return end > start && end <= work->size && strlen(old) == end - start &&
-               memcmp(work->splice->source + start, old, end - start) == 0;
-}
-
-/* Adds what it takes to make `was`, which is node `i` before, into `is`. */
-static int add_exchanges(Work *work, uint32_t i, const FlatNode *is, Exchange *list, size_t *n)
-{
-        const FlatNode *was = &work->splice->before->nodes[i];
-        bool other_label = strcmp(was->label, is->label) != 0;
-        bool other_value = was->value && is->value ? strcmp(was->value, is->value) != 0
-                                                   : was->value != is->value;
-        Span span;
-        int r;
-
-        if (!other_label && !other_value)
-                return 0;
-        r = find_span(work, i, &span);
-        if (r != 0)
-                return r;
-        if (other_label) {
-                if (!stands_at(work, span.label_start, span.label_end, was->label))
-                        return -EOPNOTSUPP;
-                list[(*n)++] = (Exchange){ span.label_start, span.label_end, is->label };
-        }
-        if (other_value) {
-                if (!was->value || !is->value ||
-                    !stands_at(work, span.value_start, span.value_end, was->value))
-                        return -EOPNOTSUPP;
-                list[(*n)++] = (Exchange){ span.value_start, span.value_end, is->value };
-        }
-        return 0;
-}
-
-/* With its indentation and its end, if nothing else stands on its lines. */
-static void widen_to_lines(const char *source, Span *span)
-{
-        size_t start = span->start, end = span->end;
-
-        while (start > 0 && strchr(" \t", source[start - 1]))
-                start--;
-        if (start > 0 && source[start - 1] != '\n')
-                return;
-        if (end == 0 || source[end - 1] != '\n') {
-                end += strspn(source + end, " \t");
-                if (source[end++] != '\n')
-                        return;
-        }
-        span->start = start;
-        span->end = end;
-}
-
-/* Adds what it takes to be rid of node `i` before, with all below it. */
-static int add_cut(Work *work, uint32_t i, Exchange *list, size_t *n)
-{
-        Span span;
-        int r = find_record(work, i, &span);
-
-        if (r == 0)
-                widen_to_lines(work->splice->source, &span);
-        if (r == 0)
-                list[(*n)++] = (Exchange){ span.start, span.end, "" };
-        return r;
-}
-
-/* A guess: where nodes have gone, the others are those that are as they were. */
-static bool is_still(const FlatNode *was, const FlatNode *is, bool as_many)
-{
-        if (was->depth != is->depth)
-                return false;
-        return as_many || (strcmp(was->label, is->label) == 0 &&
-                           (was->value && is->value ? strcmp(was->value, is->value) == 0
-                                                    : was->value == is->value));
-}
-
-/* Lists what has to be exchanged, or cut out, to make the one record into the other. */
-static int list_exchanges(Work *work, const AlignedRecord *record, Exchange *list, size_t *n)
-{
-        const FlatNode *before = work->splice->before->nodes, *after = work->splice->after->nodes;
-        uint32_t i = record->before, j = record->after;
-        uint32_t end = before[i].end, end_after = after[j].end;
-        int r = 0;
-
-        while (i < end && r == 0) {
-                bool is_record = i == record->before;
-
-                if (j < end_after &&
-                    (is_record || is_still(&before[i], &after[j], end - i == end_after - j))) {
-                        r = add_exchanges(work, i++, &after[j++], list, n);
-                } else {
-                        r = add_cut(work, i, list, n);
-                        i = before[i].end;
-                }
-        }
-        return r == 0 && j < end_after ? -EOPNOTSUPP : r;
-}
-
-/* Returns: 0; -EOPNOTSUPP if the record differs in more than values and nodes that have gone; then
- * nothing was written. */
-static int exchange_values(Work *work, const AlignedRecord *record)
-{
-        const FlatNode *before = &work->splice->before->nodes[record->before];
-        _cleanup_free_ Exchange *list = NULL;
-        size_t n = 0, at = work->at;
-        int r;
-
-        list = calloc(2 * (size_t)(before->end - record->before), sizeof(*list));
-        if (!list)
-                return -ENOMEM;
-        r = list_exchanges(work, record, list, &n);
-        if (r != 0)
-                return r;
-        qsort(list, n, sizeof(*list), compare_exchanges);
-        for (size_t i = 0; i < n; at = list[i++].end)
-                if (list[i].start < at)
-                        return -EOPNOTSUPP;
-        for (size_t i = 0; i < n && r == 0; i++) {
-                r = copy_until(work, list[i].start);
-                fputs(list[i].text, work->out);
-                work->at = list[i].end;
-        }
-        work->splice->has_values = true;
         return r;
 }
 
@@ -531,7 +361,7 @@ static int change_record(Work *work, const AlignedRecord *record)
         int r = -EOPNOTSUPP;
 
         if (work->splice->mode == SPLICE_VALUES)
-                r = exchange_values(work, record);
+                r = splice_exchange(work, record);
         return r == -EOPNOTSUPP ? write_changed(work, record) : r;
 }
 
@@ -543,9 +373,9 @@ static int cut_until(Work *work, uint32_t end)
 
         for (; work->next < end && r == 0;
              work->next = flat_next(work->splice->before, work->next)) {
-                r = find_record(work, work->next, &span);
+                r = splice_find_record(work, work->next, &span);
                 if (r == 0)
-                        r = copy_until(work, span.start);
+                        r = splice_copy_until(work, span.start);
                 work->at = span.end;
         }
         return r;
@@ -560,14 +390,14 @@ static int go_to_new(Work *work, uint32_t previous, bool at_end)
 
         if (at_end) {
                 r = cut_until(work, (uint32_t)before->n);
-                return r == 0 ? copy_until(work, work->size) : r;
+                return r == 0 ? splice_copy_until(work, work->size) : r;
         }
-        r = find_record(work, previous == FLAT_NONE ? 0 : previous, &span);
+        r = splice_find_record(work, previous == FLAT_NONE ? 0 : previous, &span);
         if (r == 0)
-                r = copy_until(work, previous == FLAT_NONE ? span.start : span.end);
+                r = splice_copy_until(work, previous == FLAT_NONE ? span.start : span.end);
         /* The end of the line may belong to no record. */
         if (r == 0 && !is_line_start(work) && work->splice->source[work->at] == '\n')
-                r = copy_until(work, work->at + 1);
+                r = splice_copy_until(work, work->at + 1);
         return r;
 }
 
@@ -608,7 +438,7 @@ static int write_all(Work *work)
         }
         if (r == 0)
                 r = cut_until(work, (uint32_t)work->splice->before->n);
-        return r == 0 ? copy_until(work, work->size) : r;
+        return r == 0 ? splice_copy_until(work, work->size) : r;
 }
 
 static Cursor new_cursor(const Splice *splice, const char *root, const Flat *flat,
