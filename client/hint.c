@@ -31,6 +31,7 @@ static const Phrase phrases[] = {
         { "Option allow_more_removals agrees", "--allow-more-removals agrees", NULL },
         { "(Refresh)?", "('exmachinactl package refresh')?", NULL },
         { "see ListChanges", "see 'exmachinactl history'", NULL },
+        { "see PackageStatus", "see 'exmachinactl package status NAME...'", NULL },
         { "see ListTimezones", "see 'exmachinactl timezones'", NULL },
         { "Read it again (Rebase does, in a transaction).", "Look at it, and run this again.",
           "'rebase' makes the edits again on the file as it is now." },

@@ -55,10 +55,34 @@ static int append_filter(const Options *options, sd_bus_message *m)
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+/* "Etc/UTC to Europe/Berlin", "" if it is no change of the time zone. New; NULL: out of memory. */
+static char *zone_change(const json_t *record)
+{
+        const json_t *zones = json_object_get(record, "timezone");
+        const char *before = json_string_value(json_array_get(zones, 0));
+        const char *after = json_string_value(json_array_get(zones, 1));
+        char *text;
+
+        if (!before || !after)
+                return strdup("");
+        return asprintf(&text, "%s to %s", before, after) < 0 ? NULL : text;
+}
+
+/* What a change is about: files, or the time zone. New; NULL: out of memory. */
+static char *join_subjects(const json_t *record)
+{
+        _cleanup_free_ char *zone = zone_change(record);
+        char *text;
+
+        if (!zone || zone[0] == '\0')
+                return zone ? field_join(record, "files", " ") : NULL;
+        return asprintf(&text, "time zone %s", zone) < 0 ? NULL : text;
+}
+
 static int add_row(Table *table, const json_t *record)
 {
         _cleanup_free_ char *time = time_show(field_number(record, "time"));
-        _cleanup_free_ char *files = field_join(record, "files", " ");
+        _cleanup_free_ char *files = join_subjects(record);
         _cleanup_free_ char *units = field_join(record, "units", " ");
         const char *state = field_string(record, "state");
         char id[24];
@@ -153,10 +177,11 @@ static int print_record(const Output *output, const json_t *record)
         _cleanup_free_ char *files = field_join(record, "files", " ");
         _cleanup_free_ char *units = field_join(record, "units", " ");
         _cleanup_free_ char *inconclusive = field_join(record, "inconclusive", " ");
+        _cleanup_free_ char *zone = zone_change(record);
         const char *state = field_string(record, "state");
         int r = 0;
 
-        if (!time || !files || !units || !inconclusive)
+        if (!time || !files || !units || !inconclusive || !zone)
                 return -ENOMEM;
         printf("%schange %" PRIu64 "%s is %s%s%s", colour_on(output, COLOUR_BOLD),
                field_number(record, "id"), colour_off(output, COLOUR_BOLD),
@@ -173,6 +198,8 @@ static int print_record(const Output *output, const json_t *record)
                 r = print_field(output, fields[i], field_string(record, fields[i]));
         if (r == 0)
                 r = print_field(output, "files", files);
+        if (r == 0)
+                r = print_field(output, "time zone", zone);
         if (r == 0)
                 r = print_field(output, "units", units);
         return r == 0 ? print_field(output, "inconclusive", inconclusive) : r;

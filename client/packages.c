@@ -10,6 +10,7 @@
 
 #include "change.h"
 #include "exit-status.h"
+#include "hint.h"
 #include "interrupt.h"
 #include "progress.h"
 #include "table.h"
@@ -110,7 +111,14 @@ static int act(Session *session, const char *method, char **names, json_t **ret)
                 output_error("interrupted; " WHAT_BECOMES);
                 return EXIT_UNKNOWN;
         }
+        /* A service that was stopped has said itself what becomes of it. */
         if (names && session_was_lost(&error, r)) {
+                if (sd_bus_error_has_name(&error, SD_BUS_ERROR_TIMEOUT)) {
+                        _cleanup_free_ char *words = hint_rephrase(session, &error, error.message);
+
+                        output_error("%s", words ? words : error.message);
+                        return EXIT_UNKNOWN;
+                }
                 output_error("the connection was lost: " WHAT_BECOMES);
                 return EXIT_UNKNOWN;
         }

@@ -106,8 +106,7 @@ char *pk_clean_text(const char *text, size_t max)
                 tail = line ? line + 1 : tail;
         }
         clean = utf8_sanitise(tail, strlen(tail));
-        for (char *c = clean; c && *c; c++)
-                if (((unsigned char)*c < 0x20 && *c != '\n' && *c != '\t') || *c == 0x7f)
-                        *c = '?';
+        if (clean)
+                utf8_disarm(clean);
         return clean;
 }

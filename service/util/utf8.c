@@ -115,6 +115,20 @@ static bool is_deceptive(uint32_t c)
                (c >= 0xE0000 && c <= 0xE007F);
 }
 
+void utf8_disarm(char *s)
+{
+        size_t size = strlen(s), n;
+        uint32_t c;
+
+        for (; size > 0; s += n, size -= n) {
+                n = utf8_decode(s, size, &c);
+                if (n == 0 || is_deceptive(c) || (is_control(c) && c != '\t' && c != '\n')) {
+                        n = n == 0 ? 1 : n;
+                        memset(s, '?', n);
+                }
+        }
+}
+
 char *utf8_escape(const char *s, size_t max_bytes)
 {
         size_t size = strlen(s), used = 0, n;

@@ -28,6 +28,10 @@ char *utf8_sanitise(const char *s, size_t size);
  * (C0 but tab and newline, DEL, C1). */
 bool utf8_is_writable(const char *s);
 
+/* For texts of several lines that others have written: controls but tab and newline, and characters
+ * that can make a line read as something else, become '?', a byte each. `s` is valid. */
+void utf8_disarm(char *s);
+
 /* For logs and dialogs: controls, bidirectional overrides and invalid bytes are escaped as \xNN or
  * \uNNNN, backslash doubled, the result cut to `max_bytes` with "..." at its end.
  * Returns: a new string, NULL out of memory. */

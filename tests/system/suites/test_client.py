@@ -660,6 +660,9 @@ def test_time_zone(t):
     ctl("--no-ask-password", "timezone", "Europe/Vienna", user="bob", status=4)
     ctl("timezone", "Europe/Vienna")
     equal(ctl("-j", "timezone").json, "Europe/Vienna")
+    change = f"{before.strip()} to Europe/Vienna"
+    has(ctl("history").out, f"time zone {change}")
+    has(ctl("show", str(t.root.History.ListChanges(limit=1)[0]["id"])).out, f"time zone: {change}\n")
     has(ctl("timezone", "Nowhere/Land", status=2).err, "Nowhere/Land", "; see 'exmachinactl timezones'")
     ctl("revert", str(t.root.History.ListChanges(limit=1)[0]["id"]))
     equal(ctl("timezone").out, before)

@@ -27,6 +27,8 @@ static void texts_are_cleaned(void **state)
                 { "\033[31mred\033[0m\a", "?[31mred?[0m?", 100 },
                 { "a\tb", "a\tb", 100 },
                 { "a\x7f", "a?", 100 },
+                /* What would turn the rest of the line around. */
+                { "a\xe2\x80\xae b", "a??? b", 100 },
                 { "\xff\xfe", "\xef\xbf\xbd\xef\xbf\xbd", 100 },
                 { "first\nsecond\nthird", "third", 9 },
                 { "first\nsecond\nthird", "second\nthird", 13 },
