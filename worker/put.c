@@ -31,7 +31,7 @@ static const PutWords put_words[] = {
         { "Unexpected node '", "lens %s cannot write this node here: a wrong label, value, place "
                                "or too many of its kind" },
         { "Failed to match tree",
-          "the nodes below are not as lens %s writes them: a wrong label, a "
+          "the nodes below are not as lens %s writes them: a wrong label or value, a "
           "missing or additional node, or a wrong order" },
         { "None of the alternatives",
           "lens %s has no form that fits this node: a wrong label or value, or a "

@@ -493,7 +493,7 @@ def test_create_list_revoke(t):
     assert before - 10**6 <= listed["exm-one"]["created"] <= now()
     equal((listed["exm-one"]["write"], listed["exm-one"]["privileged"], listed["exm-one"]["last_use"]),
           (["/etc/sudoers"], True, 0))
-    has_not(str(listed), text.rpartition("_")[2], text[-20:])
+    has_not(str(listed), text.split("_", 2)[2], text[-20:])
     t.client("bob").unlock(text)
     used = {key["name"]: key["last_use"] for key in alice.Authority.ListKeys()}
     assert used["exm-one"] > 0 and used["exm-two"] == 0, used
