@@ -81,6 +81,18 @@ static void test_empty_lines_in_a_section_stay(void **state)
         }
 }
 
+/* A section with another place is written by the lens, as augtool does, but with its empty lines: a
+ * copy has none. */
+static void test_a_section_that_moves_is_no_copy(void **state)
+{
+        load(*state, "/etc/logrotate.d/x", "Logrotate.lns",
+             "/a {\n\n  daily\n  #\n}\n/b {\n  weekly\n}\n");
+        worker_edit(*state, "mv", "/files/etc/logrotate.d/x/rule[1]",
+                    "/files/etc/logrotate.d/x/rule[last()+1]", NULL);
+        assert_text(worker_render(*state, "/etc/logrotate.d/x", NULL),
+                    "/b {\n\n  weekly\n}\n/a {\n  daily\n\n}\n");
+}
+
 /* What the lens puts as a whole leaves its marks on the nodes. */
 static void test_values_are_set_after_a_section_was_put(void **state)
 {
@@ -196,6 +208,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_records_come_and_go_beside_others,
                                                 worker_setup, worker_teardown),
                 cmocka_unit_test_setup_teardown(test_empty_lines_in_a_section_stay, worker_setup,
+                                                worker_teardown),
+                cmocka_unit_test_setup_teardown(test_a_section_that_moves_is_no_copy, worker_setup,
                                                 worker_teardown),
                 cmocka_unit_test_setup_teardown(test_values_are_set_after_a_section_was_put,
                                                 worker_setup, worker_teardown),
